@@ -1,0 +1,141 @@
+/**
+ * Envelopes and frames as CBOR (RFC 8949). An envelope's body is a byte string, so that
+ * signatures, digests and journals cover exact bytes. What all envelopes of a frame share
+ * (sender, epoch, clock) is said once a frame.
+ *
+ * @module
+ */
+import { Encoder } from "cbor-x/encode";
+import { Decoder } from "cbor-x/decode";
+import type { Address } from "./ports.ts";
+
+/** Largest frame in bytes unless configured otherwise. */
+export const MAX_FRAME_BYTES = 64 * 1024;
+
+const VERSION = 1;
+
+// Plain maps, no shared record structures: a decoder without the matching structures would
+// return wrong data in silence.
+const OPTIONS = { useRecords: false, variableMapSize: true, mapsAsObjects: true } as const;
+const encoder = new Encoder(OPTIONS);
+const decoder = new Decoder(OPTIONS);
+
+/** What an envelope may carry besides its body. */
+export interface Metadata {
+  /** Correlates an answer with its question; unique per asker and incarnation. */
+  readonly call?: number;
+  /** Instant after which the receiver need not bother, in cluster milliseconds. */
+  readonly deadline?: number;
+  /** W3C trace parent. */
+  readonly trace?: string;
+}
+
+/** One message as the receiver sees it. */
+export interface Envelope {
+  readonly to: Address;
+  readonly from: Address;
+  readonly type: string;
+  /** The exact bytes that were sent. */
+  readonly bytes: Uint8Array;
+  /** Incarnation of the sending role. */
+  readonly incarnation: number;
+  /** Epoch of the roster the sender went by. */
+  readonly epoch: number;
+  /** Vector clock of the sending node, by roster index of that epoch. */
+  readonly clock: readonly number[];
+  readonly metadata: Metadata;
+}
+
+/** An envelope on its way out: body already coded. */
+export interface Outgoing {
+  readonly to: Address;
+  readonly type: string;
+  readonly bytes: Uint8Array;
+  readonly metadata?: Metadata | undefined;
+}
+
+/** A frame or body that cannot be read; becomes a dead letter. */
+export class MalformedFrame extends Error {
+  override readonly name = "MalformedFrame";
+}
+
+/** Codes a value; the result is a copy that may be kept. */
+export function encode(value: unknown): Uint8Array {
+  // encode() returns a view into a buffer it will reuse.
+  return encoder.encode(value).slice() as Uint8Array;
+}
+
+/** Decodes a value. @throws {MalformedFrame} if the bytes are not exactly one CBOR item. */
+export function decode(bytes: Uint8Array): unknown {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new MalformedFrame(`Cannot decode ${bytes.length} bytes: ${(error as Error).message}`);
+  }
+}
+
+/** Codes a frame; the result is valid until the next call of this module's `encode*`. */
+export function encodeFrame(
+  header: { from: Address; incarnation: number; epoch: number; clock: readonly number[] },
+  envelopes: readonly Outgoing[],
+): Uint8Array {
+  const items = envelopes.map((e) =>
+    e.metadata === undefined ? [e.to, e.type, e.bytes] : [e.to, e.type, e.bytes, e.metadata]
+  );
+  return encoder.encode([
+    VERSION,
+    header.from,
+    header.incarnation,
+    header.epoch,
+    header.clock,
+    items,
+  ]) as Uint8Array;
+}
+
+function isIntegerArray(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function metadataOf(value: unknown): Metadata {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null) throw new MalformedFrame("Bad metadata");
+  const { call, deadline, trace } = value as Record<string, unknown>;
+  if (
+    (call !== undefined && !Number.isSafeInteger(call)) ||
+    (deadline !== undefined && typeof deadline !== "number") ||
+    (trace !== undefined && typeof trace !== "string")
+  ) throw new MalformedFrame("Bad metadata");
+  return value as Metadata;
+}
+
+/** Decodes and validates a frame, once, at the receiving node. @throws {MalformedFrame} */
+export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTES): Envelope[] {
+  if (bytes.length > maxBytes) {
+    throw new MalformedFrame(`Frame of ${bytes.length} bytes is larger than ${maxBytes}`);
+  }
+  const frame = decode(bytes);
+  if (!Array.isArray(frame) || frame.length !== 6) throw new MalformedFrame("Not a frame");
+  const [version, from, incarnation, epoch, clock, items] = frame;
+  if (version !== VERSION) throw new MalformedFrame(`Unknown frame version ${String(version)}`);
+  if (
+    typeof from !== "string" || !Number.isSafeInteger(incarnation) ||
+    !Number.isSafeInteger(epoch) || !isIntegerArray(clock) || !Array.isArray(items)
+  ) throw new MalformedFrame("Bad frame header");
+  return items.map((item: unknown): Envelope => {
+    if (!Array.isArray(item)) throw new MalformedFrame("Bad envelope");
+    const [to, type, body, metadata] = item;
+    if (typeof to !== "string" || typeof type !== "string" || !(body instanceof Uint8Array)) {
+      throw new MalformedFrame("Bad envelope");
+    }
+    return {
+      to,
+      from,
+      type,
+      bytes: body,
+      incarnation,
+      epoch,
+      clock,
+      metadata: metadataOf(metadata),
+    };
+  });
+}

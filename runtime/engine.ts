@@ -1,0 +1,208 @@
+/**
+ * Two engines behind one step function. The table engine remembers what `transition()` of the
+ * shipped machine gave for each (state, event) and never computes it twice; the live engine asks
+ * XState every time. A property test holds them equal.
+ *
+ * @module
+ */
+import {
+  type AnyActorLogic,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type EventObject,
+  initialTransition,
+  transition,
+} from "xstate";
+
+/** An effect a machine named: the type of its action and the parameters it resolved. */
+export interface Effect {
+  readonly type: string;
+  readonly params: unknown;
+}
+
+/** A timer a machine set (`after`, delayed `raise`) or cancelled. */
+export type TimerChange =
+  | { readonly set: string; readonly delayMs: number; readonly event: EventObject }
+  | { readonly cancel: string };
+
+/** What a step gives. */
+export interface Step<S> {
+  readonly state: S;
+  readonly effects: readonly Effect[];
+  readonly timers: readonly TimerChange[];
+}
+
+/** Steps instances of one machine; `S` is opaque to the caller. */
+export interface Engine<S> {
+  readonly id: string;
+  start(input: unknown): Step<S>;
+  step(state: S, event: EventObject): Step<S>;
+  /** The state value, as text: `preparing.waiting`. */
+  describe(state: S): string;
+  /** Whether the machine has reached a final state. */
+  done(state: S): boolean;
+  snapshot(state: S): AnyMachineSnapshot;
+}
+
+interface Action {
+  readonly type: string;
+  readonly params?: unknown;
+}
+
+/** Sorts what `transition()` returns into effects and timers. */
+function sort(actions: readonly Action[]): Omit<Step<never>, "state"> {
+  const effects: Effect[] = [];
+  const timers: TimerChange[] = [];
+  for (const action of actions) {
+    const params = action.params as Record<string, unknown> | undefined;
+    if (action.type === "xstate.raise") {
+      timers.push({
+        set: String(params?.["id"]),
+        delayMs: Number(params?.["delay"]),
+        event: params?.["event"] as EventObject,
+      });
+    } else if (action.type === "xstate.cancel") {
+      timers.push({ cancel: String(params?.["sendId"] ?? params?.["id"]) });
+    } else if (!action.type.startsWith("xstate.")) {
+      effects.push({ type: action.type, params: action.params });
+    }
+  }
+  return { effects, timers };
+}
+
+/** The state value as text; `{preparing: "waiting"}` is `preparing.waiting`. */
+export function describeValue(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Object.entries(value as Record<string, unknown>)
+    .map(([key, inner]) => {
+      const rest = describeValue(inner);
+      return rest === "" ? key : `${key}.${rest}`;
+    }).join("|");
+}
+
+/** Asks XState for every step. For machines whose context is large. */
+export class LiveEngine implements Engine<AnyMachineSnapshot> {
+  readonly id: string;
+  constructor(private readonly machine: AnyStateMachine) {
+    this.id = machine.id;
+  }
+
+  start(input: unknown): Step<AnyMachineSnapshot> {
+    const [state, actions] = initialTransition(this.machine as AnyActorLogic, input);
+    return { state: state as AnyMachineSnapshot, ...sort(actions) };
+  }
+
+  step(state: AnyMachineSnapshot, event: EventObject): Step<AnyMachineSnapshot> {
+    const [next, actions] = transition(this.machine as AnyActorLogic, state, event);
+    if (next.status === "error") {
+      throw new Error(`${this.id}: a guard or action threw on "${event.type}"`, {
+        cause: next.error,
+      });
+    }
+    return { state: next as AnyMachineSnapshot, ...sort(actions) };
+  }
+
+  describe(state: AnyMachineSnapshot): string {
+    return describeValue(state.value);
+  }
+
+  done(state: AnyMachineSnapshot): boolean {
+    return state.status === "done";
+  }
+
+  snapshot(state: AnyMachineSnapshot): AnyMachineSnapshot {
+    return state;
+  }
+}
+
+interface Entry {
+  readonly snapshot: AnyMachineSnapshot;
+  readonly text: string;
+  readonly done: boolean;
+  readonly steps: Map<string, Step<number>>;
+}
+
+/** More states than this means the context is not finite: ids or payloads have slipped in. */
+const MAX_STATES = 100_000;
+
+/**
+ * Remembers steps by (state, event). States are small integers. For machines whose context holds
+ * finite protocol facts only.
+ */
+export class TableEngine implements Engine<number> {
+  readonly id: string;
+  readonly #live: LiveEngine;
+  readonly #states: Entry[] = [];
+  readonly #index = new Map<string, number>();
+  readonly #starts = new Map<string, Step<number>>();
+
+  constructor(machine: AnyStateMachine) {
+    this.id = machine.id;
+    this.#live = new LiveEngine(machine);
+  }
+
+  /** How many distinct states have been met. */
+  get size(): number {
+    return this.#states.length;
+  }
+
+  start(input: unknown): Step<number> {
+    const key = JSON.stringify(input);
+    let known = this.#starts.get(key);
+    if (known === undefined) {
+      known = this.#learn(this.#live.start(input));
+      this.#starts.set(key, known);
+    }
+    return known;
+  }
+
+  step(state: number, event: EventObject): Step<number> {
+    const entry = this.#states[state]!;
+    const key = eventKey(event);
+    let known = entry.steps.get(key);
+    if (known === undefined) {
+      known = this.#learn(this.#live.step(entry.snapshot, event));
+      entry.steps.set(key, known);
+    }
+    return known;
+  }
+
+  #learn(step: Step<AnyMachineSnapshot>): Step<number> {
+    const { value, context, status } = step.state;
+    const key = JSON.stringify([value, context, status]);
+    let index = this.#index.get(key);
+    if (index === undefined) {
+      index = this.#states.length;
+      if (index >= MAX_STATES) {
+        throw new RangeError(`${this.id} has more than ${MAX_STATES} states: use the live engine`);
+      }
+      this.#states.push({
+        snapshot: step.state,
+        text: describeValue(value),
+        done: status === "done",
+        steps: new Map(),
+      });
+      this.#index.set(key, index);
+    }
+    return { state: index, effects: step.effects, timers: step.timers };
+  }
+
+  describe(state: number): string {
+    return this.#states[state]!.text;
+  }
+
+  done(state: number): boolean {
+    return this.#states[state]!.done;
+  }
+
+  snapshot(state: number): AnyMachineSnapshot {
+    return this.#states[state]!.snapshot;
+  }
+}
+
+function eventKey(event: EventObject): string {
+  for (const name in event) {
+    if (name !== "type") return JSON.stringify(event);
+  }
+  return event.type;
+}

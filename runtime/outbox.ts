@@ -1,0 +1,203 @@
+/**
+ * What a role is about to say. Sends of one turn to one destination travel in one frame; frames
+ * that a full mailbox refused are parked here, in order, within a bound, and the bound is what
+ * pushes back on the role.
+ *
+ * @module
+ */
+import { encodeFrame, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
+import { LOCAL_LINK, transit } from "./link_model.ts";
+import type {
+  Address,
+  DeadLetterReason,
+  Frame,
+  LinkParameters,
+  Ports,
+  SendResult,
+} from "./ports.ts";
+import { nodeOf, roleAddress } from "./role.ts";
+
+/** Bounds in bytes of what may wait for one destination. */
+export interface OutboxLimits {
+  readonly normal: number;
+  /** Votes, decisions, acks and heartbeats may use this on top. */
+  readonly reserved: number;
+}
+
+const LIMITS: OutboxLimits = { normal: 1024 * 1024, reserved: 512 * 1024 };
+const ENVELOPE_OVERHEAD = 48;
+
+interface Lane {
+  readonly urgent: boolean;
+  waiting: Outgoing[];
+  bytes: number;
+  readonly parked: { readonly frame: Frame; readonly envelopes: readonly Outgoing[] }[];
+}
+
+interface Destination {
+  readonly role: Address;
+  readonly node: string;
+  readonly lanes: readonly [normal: Lane, urgent: Lane];
+  /** When the wire to there is free again. */
+  busyUntil: number;
+}
+
+/** Counters of a host. */
+export interface Traffic {
+  sent: number;
+  delivered: number;
+  /** Lost on a link, as the link model has it. */
+  dropped: number;
+  /** Delivered a second time by a link. */
+  duplicated: number;
+}
+
+/** The outbox of one role. */
+export class Outbox {
+  readonly #destinations = new Map<Address, Destination>();
+  readonly #dirty = new Set<Destination>();
+
+  constructor(
+    private readonly self: Address,
+    private readonly ports: Ports,
+    private readonly epoch: () => number,
+    private readonly traffic: Traffic,
+    private readonly dead: (reason: DeadLetterReason, envelope: Outgoing) => void,
+    private readonly limits: OutboxLimits = LIMITS,
+  ) {}
+
+  /** Takes an envelope for the end of the turn. */
+  add(envelope: Outgoing, urgent: boolean): SendResult {
+    const role = roleAddress(envelope.to);
+    if (envelope.bytes.length + 256 > MAX_FRAME_BYTES) {
+      this.dead("oversized", envelope);
+      return "unreachable";
+    }
+    if (!this.ports.transport.knows(role) || this.#link(nodeOf(role)) === undefined) {
+      this.dead("unreachable", envelope);
+      return "unreachable";
+    }
+    const destination = this.#destination(role);
+    const lane = destination.lanes[urgent ? 1 : 0];
+    const size = envelope.bytes.length + ENVELOPE_OVERHEAD;
+    if (lane.bytes + size > (urgent ? this.limits.reserved : this.limits.normal)) return "full";
+    lane.waiting.push(envelope);
+    lane.bytes += size;
+    this.#dirty.add(destination);
+    return "accepted";
+  }
+
+  #link(node: string): LinkParameters | undefined {
+    const own = nodeOf(this.self);
+    return node === own ? LOCAL_LINK : this.ports.links.get(own, node);
+  }
+
+  #destination(role: Address): Destination {
+    let destination = this.#destinations.get(role);
+    if (destination === undefined) {
+      const lane = (urgent: boolean): Lane => ({ urgent, waiting: [], bytes: 0, parked: [] });
+      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)], busyUntil: 0 };
+      this.#destinations.set(role, destination);
+    }
+    return destination;
+  }
+
+  /** Bytes that wait, for metrics. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const d of this.#dirty) bytes += d.lanes[0].bytes + d.lanes[1].bytes;
+    return bytes;
+  }
+
+  /** Sends what can be sent; true if something had to stay. */
+  flush(): boolean {
+    for (const destination of this.#dirty) {
+      const [normal, urgent] = destination.lanes;
+      // Both must be tried: the urgent lane has room of its own.
+      const stays = [this.#flushLane(destination, urgent), this.#flushLane(destination, normal)];
+      if (!stays.includes(true)) this.#dirty.delete(destination);
+    }
+    return this.#dirty.size > 0;
+  }
+
+  #flushLane(destination: Destination, lane: Lane): boolean {
+    while (lane.parked.length > 0) {
+      const next = lane.parked[0]!;
+      if (!this.#transmit(destination, lane, next.frame, next.envelopes)) return true;
+      lane.parked.shift();
+    }
+    while (lane.waiting.length > 0) {
+      const { envelopes, bytes } = this.#frame(lane);
+      const link = this.#link(destination.node);
+      if (link === undefined) {
+        for (const envelope of envelopes) this.dead("unreachable", envelope);
+        this.#free(lane, envelopes);
+        continue;
+      }
+      const { clock, random, transport } = this.ports;
+      const fate = transit(link, bytes.length, clock.now(), destination.busyUntil, random);
+      destination.busyUntil = fate.busyUntil;
+      this.traffic.sent += envelopes.length;
+      if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
+      if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;
+      if (fate.due.length === 0) this.#free(lane, envelopes);
+      fate.due.forEach((due, copy) => {
+        const frame: Frame = {
+          due,
+          urgent: lane.urgent,
+          sender: transport.slot,
+          incarnation: transport.incarnation,
+          count: envelopes.length,
+          bytes,
+        };
+        const charged = copy === 0 ? envelopes : [];
+        if (lane.parked.length > 0 || !this.#transmit(destination, lane, frame, charged)) {
+          // The coder reuses its buffer: what is kept must be a copy.
+          lane.parked.push({ frame: { ...frame, bytes: bytes.slice() }, envelopes: charged });
+        }
+      });
+      if (lane.parked.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** Takes as many envelopes as one frame holds. */
+  #frame(lane: Lane): { envelopes: Outgoing[]; bytes: Uint8Array } {
+    let size = 256, count = 0;
+    for (const envelope of lane.waiting) {
+      const next = size + envelope.bytes.length + ENVELOPE_OVERHEAD + envelope.to.length;
+      if (count > 0 && next > MAX_FRAME_BYTES / 2) break;
+      size = next;
+      count++;
+    }
+    const envelopes = count === lane.waiting.length ? lane.waiting : lane.waiting.slice(0, count);
+    lane.waiting = count === lane.waiting.length ? [] : lane.waiting.slice(count);
+    const bytes = encodeFrame({
+      from: this.self,
+      incarnation: this.ports.transport.incarnation,
+      epoch: this.epoch(),
+      clock: this.ports.nodeClock.tick(),
+    }, envelopes);
+    return { envelopes, bytes };
+  }
+
+  /** Hands a frame over; false if it must wait. */
+  #transmit(
+    destination: Destination,
+    lane: Lane,
+    frame: Frame,
+    envelopes: readonly Outgoing[],
+  ): boolean {
+    const result = this.ports.transport.transmit(destination.role, frame);
+    if (result === "full") return false;
+    if (result === "unreachable") {
+      for (const envelope of envelopes) this.dead("unreachable", envelope);
+    }
+    this.#free(lane, envelopes);
+    return true;
+  }
+
+  #free(lane: Lane, envelopes: readonly Outgoing[]): void {
+    for (const envelope of envelopes) lane.bytes -= envelope.bytes.length + ENVELOPE_OVERHEAD;
+  }
+}

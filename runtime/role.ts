@@ -1,0 +1,123 @@
+/**
+ * What a role is to its host: a table of messages and a few hooks. Roles are written against
+ * {@link Services} alone, so that one definition runs in a worker and in the simulator.
+ *
+ * @module
+ */
+import type { Envelope, Metadata } from "./codec.ts";
+import type { Observer } from "./instances.ts";
+import type {
+  Address,
+  Clock,
+  DeadLetterReason,
+  Links,
+  Random,
+  SendResult,
+  Store,
+} from "./ports.ts";
+import type { Timers } from "./timers.ts";
+
+/** Blue, green, yellow and red in the operator's log. */
+export type LogKind = "info" | "success" | "warning" | "failure";
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** Uses the reserved room and is read first: votes, decisions, acks, heartbeats. */
+  readonly urgent?: boolean;
+  readonly metadata?: Metadata;
+}
+
+/** What a host does for its role. */
+export interface Services {
+  readonly address: Address;
+  /** Name of the node the role belongs to: the first part of its address. */
+  readonly node: string;
+  readonly incarnation: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly links: Links;
+  readonly timers: Timers;
+  /** The role's store. @throws {Error} before {@link Services.openStore}. */
+  readonly store: Store;
+  /** Opens the role's store; for `recover`. @throws {Error} for a role that was given none. */
+  openStore(): Store;
+  /** Epoch of the roster. */
+  epoch(): number;
+  /** Sends at the end of this turn, together with what else goes there. */
+  send(to: Address, type: string, body: unknown, options?: SendOptions): SendResult;
+  /** Sends and waits for one answer. Rejects with {@link AskFailed}. */
+  ask(to: Address, type: string, body: unknown, timeoutMs: number): Promise<unknown>;
+  /** Answers an ask; does nothing for a message that asked for no answer. */
+  reply(to: Envelope, value: unknown): void;
+  /** Answers an ask with a failure. */
+  fail(to: Envelope, reason: string): void;
+  /**
+   * Adds a record to the journal. A forced one is made durable with this turn's batch, and
+   * `durable` is called then, possibly turns later; a lazy one goes with a later batch.
+   */
+  journal(record: unknown, forced: boolean, durable?: () => void): void;
+  /** Counts and keeps a message that could not be handled. */
+  deadLetter(reason: DeadLetterReason, envelope: Envelope): void;
+  /** Who looks on at the steps of machines, if anyone. */
+  observe(): Observer | undefined;
+  /** Makes sure that the host takes a turn soon; call it after work done outside of a turn. */
+  wake(): void;
+  /** Says something to the operator's log. */
+  log(kind: LogKind, text: string): void;
+}
+
+/** One kind of message a role understands. */
+export interface MessageHandler {
+  /** Whether a decoded body is of the right shape; what is not becomes a dead letter. */
+  readonly accepts: (body: unknown) => boolean;
+  readonly handle: (body: never, envelope: Envelope) => void;
+}
+
+/** A role at work. Hooks are called in this order: recover, serve, drain, stop. */
+export interface Role {
+  readonly messages: Readonly<Record<string, MessageHandler>>;
+  /** Rebuilds state from the store before anything else is served. */
+  recover?(): void;
+  /** Begins to serve. */
+  serve?(): void | Promise<void>;
+  /** Stops taking new work. */
+  drain?(): void;
+  /** Whether all accepted work is finished; asked after `drain` until it is, or time is up. */
+  drained?(): boolean;
+  /** Lets go of what it holds. */
+  stop?(): void | Promise<void>;
+  /** Figures for metrics; must survive CBOR. */
+  stats?(): Readonly<Record<string, unknown>>;
+}
+
+/** A role as it is imported by the worker that runs it. */
+export interface RoleDefinition<C = unknown> {
+  readonly name: string;
+  create(services: Services, config: C): Role;
+}
+
+/** Types a role definition. */
+export function defineRole<C>(definition: RoleDefinition<C>): RoleDefinition<C> {
+  return definition;
+}
+
+/** Why an ask got no value: `timeout`, a send result, or the reason the answerer gave. */
+export class AskFailed extends Error {
+  override readonly name = "AskFailed";
+  constructor(readonly reason: string, to: Address, type: string) {
+    super(`Cannot ask ${to} for "${type}": ${reason}`);
+  }
+}
+
+/** The role part of an address: `core-1/coordinator` of `core-1/coordinator/tx-42`. */
+export function roleAddress(address: Address): Address {
+  const first = address.indexOf("/");
+  const second = first < 0 ? -1 : address.indexOf("/", first + 1);
+  return second < 0 ? address : address.slice(0, second);
+}
+
+/** The node part of an address. */
+export function nodeOf(address: Address): string {
+  const slash = address.indexOf("/");
+  return slash < 0 ? address : address.slice(0, slash);
+}

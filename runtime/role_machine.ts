@@ -1,0 +1,54 @@
+/**
+ * The life of a role in its worker, as a chart. One live XState actor a worker.
+ *
+ * | state | what it does |
+ * | --- | --- |
+ * | starting | the worker runs, nothing is read yet |
+ * | recovering | opens its store and rebuilds what it must know |
+ * | serving | takes messages |
+ * | draining | finishes accepted work, takes none |
+ * | stopping | lets go of what it holds |
+ * | stopped, failed | final |
+ *
+ * @module
+ */
+import { setup } from "xstate";
+
+/** Events of a role's life. */
+export type RoleEvent =
+  | { readonly type: "start" }
+  | { readonly type: "recovered" }
+  | { readonly type: "drain" }
+  | { readonly type: "drained" }
+  | { readonly type: "stop" }
+  | { readonly type: "stopped" }
+  | { readonly type: "failed" };
+
+/** The machine; its effects are performed by the host. */
+// deno-lint-ignore no-explicit-any -- the inferred type is private to xstate
+export const roleMachine: any = setup({
+  types: { events: {} as RoleEvent },
+  actions: {
+    recover: () => {},
+    serve: () => {},
+    drain: () => {},
+    stop: () => {},
+    reject: () => {},
+  },
+}).createMachine({
+  id: "role",
+  initial: "starting",
+  on: { "*": { actions: "reject" }, failed: ".failed" },
+  states: {
+    starting: { on: { start: "recovering", stop: "stopping" } },
+    recovering: {
+      entry: "recover",
+      on: { recovered: "serving", stop: "stopping", start: {} }, // Asked again: it is on its way.
+    },
+    serving: { entry: "serve", on: { drain: "draining", stop: "stopping", start: {} } },
+    draining: { entry: "drain", on: { drained: "stopping", stop: "stopping", drain: {} } },
+    stopping: { entry: "stop", on: { stopped: "stopped", stop: {}, drain: {}, drained: {} } },
+    stopped: { type: "final" },
+    failed: { type: "final" },
+  },
+});

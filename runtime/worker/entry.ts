@@ -1,0 +1,81 @@
+/**
+ * The script every worker runs: waits for its first message, imports the role, hosts it.
+ *
+ * @module
+ */
+/// <reference lib="deno.worker" />
+import { Host } from "../host.ts";
+import { Inbox } from "../inbox.ts";
+import type { RoleDefinition } from "../role.ts";
+import { Switchboard } from "../switchboard.ts";
+import { drive, type Driver } from "./driver.ts";
+import { ProcessClock, ProcessRandom } from "./environment.ts";
+import type { FromWorker, Init, ToWorker } from "./messages.ts";
+import { SqliteStore } from "./sqlite_store.ts";
+import { Directory, WorkerTransport } from "./transport.ts";
+
+const directory = new Directory();
+
+function tell(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+async function run(init: Init): Promise<void> {
+  for (const entry of init.directory) directory.add(entry);
+  const inbox = new Inbox(init.directory.find((e) => e.slot === init.slot)!.memory);
+  const switchboard = new Switchboard(init.nodes, init.switchboard);
+  const clock = new ProcessClock(init.clockStepMs);
+  const module = await import(init.module) as Record<string, unknown>;
+  const definition = module[init.name] as RoleDefinition<never> | undefined;
+  if (typeof definition?.create !== "function") {
+    throw new TypeError(
+      `Cannot start ${init.address}: ${init.module} exports no role ${init.name}`,
+    );
+  }
+  const loop: { driver?: Driver } = {};
+  const host = new Host(init.address, definition, init.config, {
+    clock,
+    random: new ProcessRandom(init.seed),
+    transport: new WorkerTransport(init.slot, init.incarnation, inbox, directory, switchboard),
+    links: switchboard,
+    nodeClock: switchboard.nodeClock(init.address.slice(0, init.address.indexOf("/"))),
+    openStore: () => {
+      if (init.store === undefined) throw new Error(`${init.address} was given no store`);
+      return new SqliteStore(init.store);
+    },
+  }, {
+    wake: () => loop.driver?.wake(),
+    log: (level, text) => tell({ kind: "log", level, text }),
+    epoch: () => switchboard.epoch,
+    ended: (error) => {
+      loop.driver?.stop();
+      tell({ kind: "ended", error: error === undefined ? undefined : error.stack });
+      // Let the last frames and this message leave first.
+      setTimeout(() => self.close(), 0);
+    },
+  });
+  host.discardOldMail();
+  loop.driver = drive(host, inbox, clock, () => switchboard.beat(init.slot));
+}
+
+self.onmessage = (event: MessageEvent<ToWorker>) => {
+  const message = event.data;
+  if (message.kind === "directory") return directory.add(message.entry);
+  // Granted to the spawner when this worker is gone, however it goes.
+  locks().request(message.lock, () => {
+    tell({ kind: "locked" });
+    run(message).then(() => tell({ kind: "ready" }), (error: Error) => {
+      tell({ kind: "ended", error: error.stack });
+      self.close();
+    });
+    return new Promise(() => {});
+  });
+};
+
+interface LockManager {
+  request(name: string, held: () => Promise<unknown>): Promise<unknown>;
+}
+
+function locks(): LockManager {
+  return (navigator as unknown as { locks: LockManager }).locks;
+}

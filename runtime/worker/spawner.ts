@@ -1,0 +1,214 @@
+/**
+ * Starts roles in workers of this process, sees them end, and keeps everyone's directory up to
+ * date.
+ *
+ * @module
+ */
+import { allocateInbox, Inbox, INBOX_SIZE, type InboxSize } from "../inbox.ts";
+import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
+import { deriveSeed } from "../random.ts";
+import type { LogKind } from "../role.ts";
+import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
+import { ProcessClock } from "./environment.ts";
+import type { FromWorker, Init, ToWorker } from "./messages.ts";
+import { Directory, type DirectoryEntry } from "./transport.ts";
+
+/** How long a worker may take to import its role. */
+const READY_TIMEOUT_MS = 30_000;
+
+/** Options of a {@link WorkerSpawner}. */
+export interface WorkerSpawnerOptions {
+  readonly switchboard: Switchboard;
+  readonly seed: number;
+  readonly inboxSize?: InboxSize;
+  readonly log?: (address: Address, level: LogKind, text: string) => void;
+  /** URL of the script workers run; for tests and bundles. */
+  readonly entry?: URL;
+}
+
+interface Running {
+  readonly worker: Worker;
+  readonly slot: number;
+  readonly memory: SharedArrayBuffer;
+  readonly incarnation: number;
+  gone: boolean;
+}
+
+/** A {@link Spawner} of Deno workers. */
+export class WorkerSpawner implements Spawner {
+  readonly directory = new Directory();
+  readonly #entries = new Map<Address, DirectoryEntry>();
+  readonly #running = new Map<Address, Running>();
+  readonly #workers = new Set<Worker>();
+  readonly #clock = new ProcessClock();
+  readonly #session = crypto.randomUUID();
+  #slots = 0;
+  #lost = 0;
+
+  constructor(private readonly options: WorkerSpawnerOptions) {}
+
+  /** Threads that were fenced and have not ended: they never yield, so nothing can end them. */
+  get lostThreads(): number {
+    return this.#lost;
+  }
+
+  /** Gives an address a mailbox; the main thread uses this for roles of its own. */
+  register(address: Address): DirectoryEntry & { readonly incarnation: number } {
+    const { switchboard } = this.options;
+    const old = this.#entries.get(address);
+    // A thread that was fenced while alive may still hold its inbox: its successor gets a new one.
+    const reuse = old !== undefined && !this.#running.has(address);
+    if (!reuse && this.#slots >= MAX_SLOTS) throw new RangeError("Cannot spawn: no slot is left");
+    const entry = reuse ? old : {
+      address,
+      slot: this.#slots++,
+      memory: allocateInbox(this.options.inboxSize ?? INBOX_SIZE),
+    };
+    if (!reuse) {
+      this.#entries.set(address, entry);
+      this.directory.add(entry);
+      this.#broadcast({ kind: "directory", entry });
+    }
+    const incarnation = switchboard.incarnate(entry.slot);
+    switchboard.setRuns(entry.slot, true);
+    return { ...entry, incarnation };
+  }
+
+  #broadcast(message: ToWorker): void {
+    for (const worker of this.#workers) worker.postMessage(message);
+  }
+
+  async spawn(spec: RoleSpec): Promise<Spawned> {
+    const registered = this.register(spec.address);
+    const { slot, incarnation, memory } = registered;
+    const worker = new Worker(this.options.entry ?? new URL("./entry.ts", import.meta.url), {
+      type: "module",
+      name: spec.address,
+    });
+    const running: Running = { worker, slot, memory, incarnation, gone: false };
+    this.#running.set(spec.address, running);
+    this.#workers.add(worker);
+    const init: Init = {
+      kind: "init",
+      address: spec.address,
+      module: spec.module,
+      name: spec.name,
+      config: spec.config,
+      store: spec.store,
+      slot,
+      incarnation,
+      seed: deriveSeed(this.options.seed, spec.address),
+      clockStepMs: this.#clock.step(),
+      nodes: this.options.switchboard.nodes,
+      switchboard: this.options.switchboard.memory,
+      directory: [...this.#entries.values()],
+      lock: `trunkline:${this.#session}:${slot}:${incarnation}`,
+    };
+    const { locked, ready, reason } = this.#listen(spec.address, worker);
+    worker.postMessage(init);
+    const exited = this.#watch(spec.address, running, init.lock, locked, reason);
+    try {
+      await ready;
+    } catch (error) {
+      worker.terminate();
+      this.#forget(spec.address, running);
+      throw error;
+    }
+    return {
+      address: spec.address,
+      incarnation,
+      exited,
+      terminate: () => worker.terminate(),
+    };
+  }
+
+  /** Listens to a worker's control messages. */
+  #listen(address: Address, worker: Worker): Listening {
+    let reason = "exited without a word";
+    const locked = Promise.withResolvers<void>();
+    const ready = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`${address} was not ready after ${READY_TIMEOUT_MS / 1000} s`)),
+        READY_TIMEOUT_MS,
+      );
+      worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+        if (data.kind === "log") return this.options.log?.(address, data.level, data.text);
+        if (data.kind === "locked") return locked.resolve();
+        clearTimeout(timer);
+        if (data.kind === "ready") return resolve();
+        reason = data.error ?? "stopped";
+        reject(new Error(reason)); // Of no effect once it was ready.
+      };
+      worker.onerror = (event) => {
+        // Without this an error in a worker ends the whole process.
+        event.preventDefault();
+        clearTimeout(timer);
+        reason = event.message;
+        locked.resolve(); // Or it never will be.
+        reject(new Error(`${address}: ${event.message}`));
+      };
+    });
+    return { locked: locked.promise, ready, reason: () => reason };
+  }
+
+  /** Resolves when the worker's thread is gone: its Web Lock is granted to us then. */
+  async #watch(
+    address: Address,
+    running: Running,
+    lock: string,
+    locked: Promise<void>,
+    reason: () => string,
+  ): Promise<string> {
+    const { locks } = navigator as unknown as { locks: LockManager };
+    await locked; // Asked for earlier, the lock would be ours.
+    await locks.request(lock, () => Promise.resolve());
+    this.#forget(address, running);
+    return reason();
+  }
+
+  #forget(address: Address, running: Running): void {
+    if (running.gone) return;
+    running.gone = true;
+    this.#workers.delete(running.worker);
+    // Whatever it was writing when it ended stays invisible; give the locks back.
+    for (const { memory } of this.#entries.values()) new Inbox(memory).seal(running.slot);
+    if (this.#running.get(address) === running) {
+      this.#running.delete(address);
+      this.options.switchboard.setRuns(running.slot, false);
+    } else this.#lost--;
+  }
+
+  fence(address: Address): void {
+    const running = this.#running.get(address);
+    if (running === undefined) return;
+    const { switchboard } = this.options;
+    switchboard.incarnate(running.slot);
+    switchboard.setRuns(running.slot, false);
+    // Kept out of #running, so that a successor gets a slot and an inbox of its own.
+    this.#running.delete(address);
+    this.#entries.delete(address);
+    this.#lost++;
+    running.worker.terminate(); // Ends it at its next yield, if ever.
+  }
+
+  /** Ends all workers at once. */
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers.clear();
+    this.#running.clear();
+    await Promise.resolve();
+  }
+}
+
+interface Listening {
+  /** The worker holds its Web Lock. */
+  readonly locked: Promise<void>;
+  /** It takes messages. */
+  readonly ready: Promise<void>;
+  /** Why it ended, as far as it said. */
+  readonly reason: () => string;
+}
+
+interface LockManager {
+  request(name: string, held: () => Promise<unknown>): Promise<unknown>;
+}
