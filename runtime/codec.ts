@@ -92,8 +92,10 @@ export function encodeFrame(
   ]) as Uint8Array;
 }
 
-function isIntegerArray(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+/** Vector clocks are counted in 32 bits. */
+function isClock(value: unknown): value is number[] {
+  return Array.isArray(value) &&
+    value.every((n) => Number.isSafeInteger(n) && n >= 0 && n <= 0x7fffffff);
 }
 
 function metadataOf(value: unknown): Metadata {
@@ -119,7 +121,7 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
   if (version !== VERSION) throw new MalformedFrame(`Unknown frame version ${String(version)}`);
   if (
     typeof from !== "string" || !Number.isSafeInteger(incarnation) ||
-    !Number.isSafeInteger(epoch) || !isIntegerArray(clock) || !Array.isArray(items)
+    !Number.isSafeInteger(epoch) || !isClock(clock) || !Array.isArray(items)
   ) throw new MalformedFrame("Bad frame header");
   return items.map((item: unknown): Envelope => {
     if (!Array.isArray(item)) throw new MalformedFrame("Bad envelope");

@@ -56,10 +56,12 @@ function sort(actions: readonly Action[]): Omit<Step<never>, "state"> {
   for (const action of actions) {
     const params = action.params as Record<string, unknown> | undefined;
     if (action.type === "xstate.raise") {
+      // Two without a name would be taken for one timer.
+      if (params?.["id"] === undefined) throw new TypeError("A delayed raise must have an id");
       timers.push({
-        set: String(params?.["id"]),
-        delayMs: Number(params?.["delay"]),
-        event: params?.["event"] as EventObject,
+        set: String(params["id"]),
+        delayMs: Number(params["delay"]),
+        event: params["event"] as EventObject,
       });
     } else if (action.type === "xstate.cancel") {
       timers.push({ cancel: String(params?.["sendId"] ?? params?.["id"]) });
@@ -124,6 +126,8 @@ interface Entry {
 
 /** More states than this means the context is not finite: ids or payloads have slipped in. */
 const MAX_STATES = 100_000;
+/** Events that carry ids or payloads never come again: beyond this, steps are not remembered. */
+const MAX_STEPS = 1_000_000;
 
 /**
  * Remembers steps by (state, event). States are small integers. For machines whose context holds
@@ -135,6 +139,7 @@ export class TableEngine implements Engine<number> {
   readonly #states: Entry[] = [];
   readonly #index = new Map<string, number>();
   readonly #starts = new Map<string, Step<number>>();
+  #known = 0;
 
   constructor(machine: AnyStateMachine) {
     this.id = machine.id;
@@ -147,7 +152,7 @@ export class TableEngine implements Engine<number> {
   }
 
   start(input: unknown): Step<number> {
-    const key = JSON.stringify(input);
+    const key = JSON.stringify(input, exact);
     let known = this.#starts.get(key);
     if (known === undefined) {
       known = this.#learn(this.#live.start(input));
@@ -162,14 +167,22 @@ export class TableEngine implements Engine<number> {
     let known = entry.steps.get(key);
     if (known === undefined) {
       known = this.#learn(this.#live.step(entry.snapshot, event));
-      entry.steps.set(key, known);
+      if (this.#known < MAX_STEPS) {
+        entry.steps.set(key, known);
+        this.#known++;
+      }
     }
     return known;
   }
 
   #learn(step: Step<AnyMachineSnapshot>): Step<number> {
     const { value, context, status } = step.state;
-    const key = JSON.stringify([value, context, status]);
+    const { output, historyValue } = step.state as unknown as Rest;
+    const history = Object.entries(historyValue ?? {}).map(([id, nodes]) => [
+      id,
+      ...nodes.map((node) => node.id),
+    ]);
+    const key = JSON.stringify([value, context, status, output, history], exact);
     let index = this.#index.get(key);
     if (index === undefined) {
       index = this.#states.length;
@@ -200,9 +213,24 @@ export class TableEngine implements Engine<number> {
   }
 }
 
+/** Parts of a snapshot that its public type leaves out for machines in general. */
+interface Rest {
+  readonly output?: unknown;
+  readonly historyValue?: Readonly<Record<string, readonly { readonly id: string }[]>>;
+}
+
+/** JSON would take different contexts for the same one: keep or refuse what it loses. */
+function exact(name: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return { number: String(value) };
+  if (typeof value === "function" || value instanceof Map || value instanceof Set) {
+    throw new TypeError(`Cannot tell states apart: "${name}" is not plain JSON`);
+  }
+  return value;
+}
+
 function eventKey(event: EventObject): string {
   for (const name in event) {
-    if (name !== "type") return JSON.stringify(event);
+    if (name !== "type") return JSON.stringify(event, exact);
   }
   return event.type;
 }

@@ -47,8 +47,16 @@ const LAZY_COMMIT_MS = 50;
 /** How often draining asks whether all is done. */
 const DRAIN_POLL_MS = 5;
 const KEPT_DEAD_LETTERS = 100;
+/** Frames taken in before they are due; beyond this the mailbox fills and pushes back. */
+const MOST_HELD_BYTES = 4 * 1024 * 1024;
+/** After some turns in a row with a full mailbox ahead, the next try waits this long. */
+const BLOCKED_RETRY_MS = 0.5;
+const EAGER_RETRIES = 4;
+/** Calls of one incarnation: no answer to an earlier one can be taken for one to this. */
+const CALLS = 2 ** 32;
 
 const REPLY = "$reply";
+const STARTABLE: ReadonlySet<string> = new Set(["starting", "recovering", "serving"]);
 
 /** Hooks of the process the host runs in. */
 export interface HostHooks {
@@ -66,11 +74,11 @@ export interface TurnResult {
   readonly again: boolean;
   /** Otherwise at this instant at the latest; undefined: only when something arrives. */
   readonly next: number | undefined;
+  /** It holds so much mail that is not due yet that it reads no more before `next`. */
+  readonly deaf: boolean;
 }
 
-interface Held {
-  readonly frame: Frame;
-}
+const NO_TURN: TurnResult = { again: false, next: undefined, deaf: false };
 
 /** Runs one role. */
 export class Host implements Services {
@@ -85,11 +93,14 @@ export class Host implements Services {
   readonly #dead: DeadLetter[] = [];
   readonly #deadCounts: Partial<Record<DeadLetterReason, number>> = {};
   readonly #starters: Envelope[] = [];
+  readonly #drainers: Envelope[] = [];
   readonly #stoppers: Envelope[] = [];
   #store: Store | undefined;
   #forced = false;
   #lazyTimer: Timer | undefined;
-  #calls = 0;
+  #calls: number;
+  #heldBytes = 0;
+  #blockedTurns = 0;
   #observer: Observer | undefined;
   #ended = false;
 
@@ -101,6 +112,7 @@ export class Host implements Services {
     private readonly hooks: HostHooks,
   ) {
     this.node = nodeOf(address);
+    this.#calls = ports.transport.incarnation * CALLS;
     this.#outbox = new Outbox(address, ports, hooks.epoch, this.#traffic, (reason, envelope) => {
       this.#bury(reason, { ...envelope, from: this.address });
     });
@@ -111,6 +123,7 @@ export class Host implements Services {
           recover: () => this.#recover(),
           serve: () => this.#serve(),
           drain: () => this.#drain(),
+          answerDrain: () => this.#answerAll(this.#drainers),
           stop: () => this.#stop(),
           reject: () => this.log("warning", `${address}: unexpected step in state ${this.state}`),
         },
@@ -195,7 +208,8 @@ export class Host implements Services {
   #answer(to: Envelope, body: ReplyBody): void {
     const { call } = to.metadata;
     if (call === undefined) return;
-    this.send(to.from, REPLY, body, { urgent: true, metadata: { call } });
+    const result = this.send(to.from, REPLY, body, { urgent: true, metadata: { call } });
+    if (result === "full") this.#bury("full", { to: to.from, from: this.address, type: REPLY });
   }
 
   journal(record: unknown, forced: boolean, durable?: () => void): void {
@@ -234,37 +248,58 @@ export class Host implements Services {
 
   /** One turn. An error thrown by the role ends it: {@link HostHooks.ended} is told. */
   turn(): TurnResult {
-    if (this.#ended) return { again: false, next: undefined };
+    if (this.#ended) return NO_TURN;
     try {
       const more = this.#receive();
       this.timers.fire(this.clock.now());
+      if (this.#ended) return NO_TURN; // A hook of the role's life threw.
       this.#deliverDurable();
       this.#outbox.flush();
       this.#commit();
       // A frame that found a full or busy mailbox is tried again in the next turn.
-      const blocked = this.#outbox.flush();
-      return { again: more || blocked || this.#forced, next: this.timers.next() };
+      return this.#result(more, this.#outbox.flush());
     } catch (error) {
       this.#crash(error);
-      return { again: false, next: undefined };
+      return NO_TURN;
     }
   }
 
+  #result(more: boolean, blocked: boolean): TurnResult {
+    this.#blockedTurns = blocked ? this.#blockedTurns + 1 : 0;
+    // Busy is over in a moment, full may last: do not spin on it.
+    const retry = blocked && this.#blockedTurns <= EAGER_RETRIES;
+    const soon = blocked ? this.clock.now() + BLOCKED_RETRY_MS : Infinity;
+    const next = Math.min(this.timers.next() ?? Infinity, soon);
+    return {
+      again: more || retry || this.#forced,
+      next: next === Infinity ? undefined : next,
+      deaf: this.#heldBytes >= MOST_HELD_BYTES,
+    };
+  }
+
   #receive(): boolean {
-    const { transport, clock } = this.ports;
+    const { transport } = this.ports;
     let read = 0;
     for (; read < FRAMES_PER_TURN; read++) {
+      if (this.#heldBytes >= MOST_HELD_BYTES) break;
       const frame = transport.receive();
       if (frame === undefined) break;
-      if (frame.due > clock.now()) this.#hold({ frame });
+      if (frame.due > 0) this.#hold(frame);
       else this.#open(frame);
     }
     return read === FRAMES_PER_TURN;
   }
 
-  /** Still on the wire: the link hands it over when it is due. */
-  #hold({ frame }: Held): void {
-    this.timers.set(frame.due, () => this.#open(frame));
+  /**
+   * Still on the wire: the link hands it over when it is due. One that is due already goes this
+   * way too, or it would overtake frames that are held for an earlier instant.
+   */
+  #hold(frame: Frame): void {
+    this.#heldBytes += frame.bytes.length;
+    this.timers.set(frame.due, () => {
+      this.#heldBytes -= frame.bytes.length;
+      this.#open(frame);
+    });
   }
 
   #open(frame: Frame): void {
@@ -293,7 +328,9 @@ export class Host implements Services {
     }
     this.#traffic.delivered++;
     if (envelope.type.startsWith("$")) return this.#system(envelope, body);
-    const handler = this.#role.messages[envelope.type];
+    const { messages } = this.#role;
+    // The type is a stranger's word: "constructor" must not be found.
+    const handler = Object.hasOwn(messages, envelope.type) ? messages[envelope.type] : undefined;
     if (handler === undefined) {
       this.#bury("unknownType", envelope);
       return this.fail(envelope, "unknownType");
@@ -303,7 +340,7 @@ export class Host implements Services {
       return this.fail(envelope, "invalidBody");
     }
     const { state } = this;
-    if (state !== "serving" && state !== "draining") {
+    if (state !== "serving" && state !== "draining" && state !== "drained") {
       this.#bury("notServing", envelope);
       return this.fail(envelope, "notServing");
     }
@@ -321,15 +358,20 @@ export class Host implements Services {
         return ask.done(body);
       }
       case "$start":
+        if (!STARTABLE.has(this.state)) return this.fail(envelope, "notServing");
         this.#starters.push(envelope);
         if (this.state === "serving") return this.#answerAll(this.#starters);
         return this.start();
       case "$drain":
-        this.#stoppers.push(envelope);
+        this.#drainers.push(envelope);
         return this.#lifecycle.send({ type: "drain" });
       case "$stop":
         this.#stoppers.push(envelope);
         return this.#lifecycle.send({ type: "stop" });
+      case "$flush":
+        return this.#whenFlushed(() => this.reply(envelope, { state: this.state }));
+      case "$persist":
+        return this.#persist(envelope);
       case "$stats":
         return this.reply(envelope, this.stats());
       case "$ping":
@@ -337,6 +379,26 @@ export class Host implements Services {
       default:
         this.#bury("unknownType", envelope);
     }
+  }
+
+  /** Calls back when nothing waits to be sent. */
+  #whenFlushed(done: () => void): void {
+    if (this.#outbox.bytes === 0) return done();
+    this.timers.set(this.clock.now() + DRAIN_POLL_MS, () => this.#whenFlushed(done));
+  }
+
+  /** Answers when everything the role has to keep is durable. */
+  #persist(envelope: Envelope): void {
+    const answer = () => this.reply(envelope, { state: this.state });
+    if (this.#store === undefined) return answer();
+    this.#role.persist?.();
+    if (!this.#store.dirty) return answer();
+    this.#forced = true;
+    const poll = (): void => {
+      if (this.#store === undefined || !this.#store.dirty) return answer();
+      this.timers.set(this.clock.now() + DRAIN_POLL_MS, poll);
+    };
+    poll();
   }
 
   #answerAll(waiting: Envelope[]): void {
@@ -351,7 +413,10 @@ export class Host implements Services {
   }
 
   #commit(): void {
-    if (this.#store === undefined || !this.#store.dirty) return;
+    if (this.#store === undefined || !this.#store.dirty) {
+      this.#forced = false; // The lazy records it was for went with a forced one.
+      return;
+    }
     if (!this.#forced) {
       this.#lazyTimer ??= this.timers.set(this.clock.now() + LAZY_COMMIT_MS, () => {
         this.#lazyTimer = undefined;
@@ -360,6 +425,8 @@ export class Host implements Services {
       return;
     }
     this.#forced = false;
+    if (this.#lazyTimer !== undefined) this.timers.cancel(this.#lazyTimer);
+    this.#lazyTimer = undefined;
     this.#store.commit();
     this.#deliverDurable();
   }
@@ -415,6 +482,7 @@ export class Host implements Services {
       this.#store?.close();
       this.#store = undefined;
       this.#lifecycle.send({ type: "stopped" });
+      for (const starter of this.#starters.splice(0)) this.fail(starter, "notServing");
       this.#answerAll(this.#stoppers);
       this.#outbox.flush();
       this.#ended = true;

@@ -42,7 +42,7 @@ export interface InstancesOptions<F> {
 }
 
 /** The instances of one machine, by key. */
-export class Instances<F> {
+export class Instances<F, E extends EventObject = EventObject> {
   readonly #byKey = new Map<string, Instance<F>>();
   readonly #options: InstancesOptions<F>;
   // An effect may give its own or another instance an event: that one waits for its turn, so
@@ -73,7 +73,10 @@ export class Instances<F> {
     const step = engine.start(input);
     const instance: Instance<F> = { key, facts, state: step.state, timers: new Map() };
     this.#byKey.set(key, instance);
-    this.#run(() => this.#perform(instance, step.effects, step.timers));
+    this.#run(() => {
+      this.#perform(instance, step.effects, step.timers);
+      this.#finish(instance);
+    });
     return instance;
   }
 
@@ -90,13 +93,13 @@ export class Instances<F> {
   }
 
   /** Gives an instance an event: the state moves first, then the effects are performed. */
-  step(instance: Instance<F>, event: EventObject): void {
+  step(instance: Instance<F>, event: E): void {
     this.#run(() => this.#step(instance, event));
   }
 
   #step(instance: Instance<F>, event: EventObject): void {
     if (this.#byKey.get(instance.key) !== instance) return; // Its life ended while this waited.
-    const { engine, observe, done } = this.#options;
+    const { engine, observe } = this.#options;
     const before = instance.state;
     const step = engine.step(before, event);
     instance.state = step.state;
@@ -112,10 +115,13 @@ export class Instances<F> {
       );
     }
     this.#perform(instance, step.effects, step.timers);
-    if (engine.done(step.state)) {
-      this.#remove(instance);
-      done?.(instance);
-    }
+    this.#finish(instance);
+  }
+
+  #finish(instance: Instance<F>): void {
+    if (!this.#options.engine.done(instance.state)) return;
+    this.#remove(instance);
+    this.#options.done?.(instance);
   }
 
   #perform(
@@ -147,7 +153,7 @@ export class Instances<F> {
       name,
       timers.set(now() + delayMs, () => {
         instance.timers.delete(name);
-        this.step(instance, event);
+        this.#run(() => this.#step(instance, event));
       }),
     );
   }

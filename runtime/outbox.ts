@@ -26,6 +26,8 @@ export interface OutboxLimits {
 
 const LIMITS: OutboxLimits = { normal: 1024 * 1024, reserved: 512 * 1024 };
 const ENVELOPE_OVERHEAD = 48;
+/** What a frame's header and an envelope's metadata may take besides bodies and addresses. */
+const FRAME_OVERHEAD = 1024;
 
 interface Lane {
   readonly urgent: boolean;
@@ -69,7 +71,8 @@ export class Outbox {
   /** Takes an envelope for the end of the turn. */
   add(envelope: Outgoing, urgent: boolean): SendResult {
     const role = roleAddress(envelope.to);
-    if (envelope.bytes.length + 256 > MAX_FRAME_BYTES) {
+    const text = envelope.to.length + envelope.type.length;
+    if (envelope.bytes.length + text + FRAME_OVERHEAD > MAX_FRAME_BYTES) {
       this.dead("oversized", envelope);
       return "unreachable";
     }
@@ -163,7 +166,7 @@ export class Outbox {
 
   /** Takes as many envelopes as one frame holds. */
   #frame(lane: Lane): { envelopes: Outgoing[]; bytes: Uint8Array } {
-    let size = 256, count = 0;
+    let size = FRAME_OVERHEAD, count = 0;
     for (const envelope of lane.waiting) {
       const next = size + envelope.bytes.length + ENVELOPE_OVERHEAD + envelope.to.length;
       if (count > 0 && next > MAX_FRAME_BYTES / 2) break;

@@ -84,6 +84,8 @@ export interface Role {
   drain?(): void;
   /** Whether all accepted work is finished; asked after `drain` until it is, or time is up. */
   drained?(): boolean;
+  /** Writes what it would otherwise write later; the host commits then. */
+  persist?(): void;
   /** Lets go of what it holds. */
   stop?(): void | Promise<void>;
   /** Figures for metrics; must survive CBOR. */

@@ -6,7 +6,8 @@
  * | starting | the worker runs, nothing is read yet |
  * | recovering | opens its store and rebuilds what it must know |
  * | serving | takes messages |
- * | draining | finishes accepted work, takes none |
+ * | draining | finishes accepted work, takes no new work |
+ * | drained | has finished it; still answers those who wait for others |
  * | stopping | lets go of what it holds |
  * | stopped, failed | final |
  *
@@ -32,6 +33,7 @@ export const roleMachine: any = setup({
     recover: () => {},
     serve: () => {},
     drain: () => {},
+    answerDrain: () => {},
     stop: () => {},
     reject: () => {},
   },
@@ -40,14 +42,19 @@ export const roleMachine: any = setup({
   initial: "starting",
   on: { "*": { actions: "reject" }, failed: ".failed" },
   states: {
-    starting: { on: { start: "recovering", stop: "stopping" } },
+    starting: { on: { start: "recovering", stop: "stopping", drain: "stopping" } },
     recovering: {
       entry: "recover",
-      on: { recovered: "serving", stop: "stopping", start: {} }, // Asked again: it is on its way.
+      // Asked to start again: it is on its way.
+      on: { recovered: "serving", stop: "stopping", drain: "stopping", start: {} },
     },
     serving: { entry: "serve", on: { drain: "draining", stop: "stopping", start: {} } },
-    draining: { entry: "drain", on: { drained: "stopping", stop: "stopping", drain: {} } },
-    stopping: { entry: "stop", on: { stopped: "stopped", stop: {}, drain: {}, drained: {} } },
+    draining: { entry: "drain", on: { drained: "drained", stop: "stopping", drain: {} } },
+    drained: { entry: "answerDrain", on: { drain: { actions: "answerDrain" }, stop: "stopping" } },
+    stopping: {
+      entry: "stop",
+      on: { stopped: "stopped", stop: {}, drain: {}, drained: {}, recovered: {} },
+    },
     stopped: { type: "final" },
     failed: { type: "final" },
   },

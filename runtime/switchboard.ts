@@ -125,9 +125,17 @@ export class Switchboard implements Links {
 
   // Slots ------------------------------------------------------------------------------------
 
-  /** Begins a new incarnation of a slot: whatever older ones still say is refused from now on. */
-  incarnate(slot: number): number {
-    return Atomics.add(this.#slots, this.#slot(slot) + INCARNATION, 1) + 1;
+  /**
+   * Begins a new incarnation of a slot: whatever older ones still say is refused from now on.
+   *
+   * @param above for an address that had another slot before: the last incarnation it had there
+   */
+  incarnate(slot: number, above = 0): number {
+    const at = this.#slot(slot) + INCARNATION;
+    // Only the spawner calls this, so nobody counts in between.
+    const next = Math.max(Atomics.load(this.#slots, at), above) + 1;
+    Atomics.store(this.#slots, at, next);
+    return next;
   }
 
   incarnation(slot: number): number {

@@ -65,6 +65,18 @@ export class Timers {
     }
   }
 
+  /** Takes the earliest one out, due or not, and returns what it would have done. */
+  take(): (() => void) | undefined {
+    this.#skipCancelled();
+    const top = this.#heap[0];
+    if (top === undefined) return undefined;
+    this.#pop();
+    const action = top.action;
+    top.action = undefined;
+    this.#live--;
+    return action;
+  }
+
   #skipCancelled(): void {
     while (this.#heap.length > 0 && this.#heap[0]!.action === undefined) this.#pop();
   }

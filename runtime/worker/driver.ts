@@ -64,11 +64,11 @@ class Loop implements Driver {
     for (let turns = 1; !this.#stopped; turns++) {
       this.beat();
       this.#woken = false;
-      const { again, next } = this.host.turn();
+      const { again, next, deaf } = this.host.turn();
       // What the role left to promises in this turn comes before any wait.
       await undefined;
       if (again || this.#woken || turns % TURNS_WITHOUT_YIELD === 0) await immediate();
-      else if (!this.#spin()) await this.#sleep(next);
+      else if (deaf || !this.#spin()) await this.#sleep(next, deaf);
     }
   }
 
@@ -86,9 +86,10 @@ class Loop implements Driver {
     return false;
   }
 
-  async #sleep(next: number | undefined): Promise<void> {
+  async #sleep(next: number | undefined, deaf: boolean): Promise<void> {
     const timeout = next === undefined ? BEAT_MS : Math.min(BEAT_MS, next - this.clock.now());
     if (timeout <= 0) return await immediate();
+    if (deaf) return await new Promise((resolve) => setTimeout(resolve, timeout));
     const since = performance.now();
     const bell = this.inbox.sleep(timeout);
     if (bell === undefined) return;

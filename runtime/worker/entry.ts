@@ -6,7 +6,7 @@
 /// <reference lib="deno.worker" />
 import { Host } from "../host.ts";
 import { Inbox } from "../inbox.ts";
-import type { RoleDefinition } from "../role.ts";
+import { nodeOf, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
 import { ProcessClock, ProcessRandom } from "./environment.ts";
@@ -38,7 +38,7 @@ async function run(init: Init): Promise<void> {
     random: new ProcessRandom(init.seed),
     transport: new WorkerTransport(init.slot, init.incarnation, inbox, directory, switchboard),
     links: switchboard,
-    nodeClock: switchboard.nodeClock(init.address.slice(0, init.address.indexOf("/"))),
+    nodeClock: switchboard.nodeClock(nodeOf(init.address)),
     openStore: () => {
       if (init.store === undefined) throw new Error(`${init.address} was given no store`);
       return new SqliteStore(init.store);
@@ -55,6 +55,8 @@ async function run(init: Init): Promise<void> {
     },
   });
   host.discardOldMail();
+  // From here on mail is for this incarnation, unless it was fenced while it started.
+  if (switchboard.incarnation(init.slot) === init.incarnation) switchboard.setRuns(init.slot, true);
   loop.driver = drive(host, inbox, clock, () => switchboard.beat(init.slot));
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MAX_FRAME_BYTES } from "../codec.ts";
 import { allocateInbox, Inbox, INBOX_SIZE, type InboxSize } from "../inbox.ts";
 import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
@@ -15,6 +16,8 @@ import { Directory, type DirectoryEntry } from "./transport.ts";
 
 /** How long a worker may take to import its role. */
 const READY_TIMEOUT_MS = 30_000;
+/** How long closing waits for threads to end; one that never yields never does. */
+const CLOSE_TIMEOUT_MS = 2000;
 
 /** Options of a {@link WorkerSpawner}. */
 export interface WorkerSpawnerOptions {
@@ -39,20 +42,32 @@ export class WorkerSpawner implements Spawner {
   readonly directory = new Directory();
   readonly #entries = new Map<Address, DirectoryEntry>();
   readonly #running = new Map<Address, Running>();
+  readonly #incarnations = new Map<Address, number>();
+  /** One for each worker whose thread is not gone. */
+  readonly #watches = new Set<Promise<string>>();
   readonly #workers = new Set<Worker>();
   readonly #clock = new ProcessClock();
   readonly #session = crypto.randomUUID();
   #slots = 0;
   #lost = 0;
 
-  constructor(private readonly options: WorkerSpawnerOptions) {}
+  constructor(private readonly options: WorkerSpawnerOptions) {
+    const { normal, urgent } = options.inboxSize ?? INBOX_SIZE;
+    // A frame that can never fit would wait for ever, and hold up all behind it.
+    if (Math.min(normal, urgent) < 4 * MAX_FRAME_BYTES) {
+      throw new RangeError(`Cannot spawn: inboxes must have ${4 * MAX_FRAME_BYTES} bytes or more`);
+    }
+  }
 
   /** Threads that were fenced and have not ended: they never yield, so nothing can end them. */
   get lostThreads(): number {
     return this.#lost;
   }
 
-  /** Gives an address a mailbox; the main thread uses this for roles of its own. */
+  /**
+   * Gives an address a mailbox; the main thread uses this for roles of its own. Mail is accepted
+   * once the slot is set to run.
+   */
   register(address: Address): DirectoryEntry & { readonly incarnation: number } {
     const { switchboard } = this.options;
     const old = this.#entries.get(address);
@@ -69,8 +84,9 @@ export class WorkerSpawner implements Spawner {
       this.directory.add(entry);
       this.#broadcast({ kind: "directory", entry });
     }
-    const incarnation = switchboard.incarnate(entry.slot);
-    switchboard.setRuns(entry.slot, true);
+    // In a new slot too an address goes on counting: its incarnations can be compared.
+    const incarnation = switchboard.incarnate(entry.slot, this.#incarnations.get(address));
+    this.#incarnations.set(address, incarnation);
     return { ...entry, incarnation };
   }
 
@@ -79,8 +95,8 @@ export class WorkerSpawner implements Spawner {
   }
 
   async spawn(spec: RoleSpec): Promise<Spawned> {
-    const registered = this.register(spec.address);
-    const { slot, incarnation, memory } = registered;
+    if (this.#running.has(spec.address)) this.fence(spec.address); // Two must never speak.
+    const { slot, incarnation, memory } = this.register(spec.address);
     const worker = new Worker(this.options.entry ?? new URL("./entry.ts", import.meta.url), {
       type: "module",
       name: spec.address,
@@ -97,22 +113,30 @@ export class WorkerSpawner implements Spawner {
       store: spec.store,
       slot,
       incarnation,
-      seed: deriveSeed(this.options.seed, spec.address),
+      // A restarted role must not draw the same numbers again.
+      seed: deriveSeed(this.options.seed, `${spec.address}#${incarnation}`),
       clockStepMs: this.#clock.step(),
       nodes: this.options.switchboard.nodes,
       switchboard: this.options.switchboard.memory,
       directory: [...this.#entries.values()],
       lock: `trunkline:${this.#session}:${slot}:${incarnation}`,
     };
-    const { locked, ready, reason } = this.#listen(spec.address, worker);
+    const { locked, ready, reason, dismiss } = this.#listen(spec.address, worker);
     worker.postMessage(init);
     const exited = this.#watch(spec.address, running, init.lock, locked, reason);
+    this.#watches.add(exited);
+    exited.finally(() => this.#watches.delete(exited));
     try {
-      await ready;
+      const early = exited.then((how) => Promise.reject(new Error(`${spec.address}: ${how}`)));
+      await Promise.race([ready, early]);
+      early.catch(() => {});
     } catch (error) {
       worker.terminate();
+      this.options.switchboard.incarnate(slot); // Should it live on, it must not speak.
       this.#forget(spec.address, running);
       throw error;
+    } finally {
+      dismiss();
     }
     return {
       address: spec.address,
@@ -125,16 +149,16 @@ export class WorkerSpawner implements Spawner {
   /** Listens to a worker's control messages. */
   #listen(address: Address, worker: Worker): Listening {
     let reason = "exited without a word";
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const locked = Promise.withResolvers<void>();
     const ready = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
+      timer = setTimeout(
         () => reject(new Error(`${address} was not ready after ${READY_TIMEOUT_MS / 1000} s`)),
         READY_TIMEOUT_MS,
       );
       worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
         if (data.kind === "log") return this.options.log?.(address, data.level, data.text);
         if (data.kind === "locked") return locked.resolve();
-        clearTimeout(timer);
         if (data.kind === "ready") return resolve();
         reason = data.error ?? "stopped";
         reject(new Error(reason)); // Of no effect once it was ready.
@@ -142,13 +166,13 @@ export class WorkerSpawner implements Spawner {
       worker.onerror = (event) => {
         // Without this an error in a worker ends the whole process.
         event.preventDefault();
-        clearTimeout(timer);
         reason = event.message;
         locked.resolve(); // Or it never will be.
         reject(new Error(`${address}: ${event.message}`));
       };
     });
-    return { locked: locked.promise, ready, reason: () => reason };
+    const dismiss = () => clearTimeout(timer);
+    return { locked: locked.promise, ready, reason: () => reason, dismiss };
   }
 
   /** Resolves when the worker's thread is gone: its Web Lock is granted to us then. */
@@ -191,12 +215,13 @@ export class WorkerSpawner implements Spawner {
     running.worker.terminate(); // Ends it at its next yield, if ever.
   }
 
-  /** Ends all workers at once. */
+  /** Ends all workers at once; resolves when their threads are gone, or will not go. */
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.terminate();
-    this.#workers.clear();
-    this.#running.clear();
-    await Promise.resolve();
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, CLOSE_TIMEOUT_MS);
+    await Promise.race([Promise.allSettled(this.#watches), patience.promise]);
+    clearTimeout(timer);
   }
 }
 
@@ -207,6 +232,8 @@ interface Listening {
   readonly ready: Promise<void>;
   /** Why it ended, as far as it said. */
   readonly reason: () => string;
+  /** Waits no longer for it to be ready. */
+  readonly dismiss: () => void;
 }
 
 interface LockManager {

@@ -13,14 +13,12 @@ import { createHash } from "node:crypto";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { decode, encode } from "../codec.ts";
 import type { Store, Value } from "../ports.ts";
+import { StoreError } from "../store_error.ts";
+
+export { StoreError };
 
 const FORMAT = "1";
 const NO_HASH = new Uint8Array(32);
-
-/** The store cannot be opened or written, or no longer belongs to this role. */
-export class StoreError extends Error {
-  override readonly name = "StoreError";
-}
 
 interface JournalRow {
   readonly first: number;
@@ -65,7 +63,9 @@ export class SqliteStore implements Store {
         CREATE TABLE IF NOT EXISTS rows(key TEXT PRIMARY KEY, value TEXT NOT NULL)
           STRICT, WITHOUT ROWID;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
-          ('id', '${crypto.randomUUID()}'), ('base', x'${Buffer.from(NO_HASH).toString("hex")}');
+          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', x'${
+        Buffer.from(NO_HASH).toString("hex")
+      }');
         INSERT OR REPLACE INTO meta VALUES ('owner', '${this.#owner}');
       `);
     } catch (error) {
@@ -96,17 +96,16 @@ export class SqliteStore implements Store {
 
   #verify(): void {
     let hash = this.#meta("base") as Uint8Array;
-    let expected: number | undefined;
+    this.#durable = this.#meta("last") as number;
     for (const row of this.#rows()) {
       const found = chain(hash, row.first, row.last, row.body);
-      if (!equal(found, row.hash) || (expected !== undefined && row.first !== expected)) {
+      if (!equal(found, row.hash) || row.first !== this.#durable + 1) {
         throw new StoreError(
           `Cannot open the store ${this.path}: journal records ${row.first} to ${row.last} do ` +
             `not follow from what precedes them. Restore the file from a copy.`,
         );
       }
       hash = row.hash;
-      expected = row.last + 1;
       this.#durable = row.last;
       this.#bytes += row.body.length;
     }
@@ -196,6 +195,7 @@ export class SqliteStore implements Store {
     // Numbers already promised to records of this batch stay as they are.
     const batch = [...this.#checkpoint!, ...this.#batch];
     const first = this.#durable + this.#batch.length - batch.length + 1;
+    this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'last'").run(first - 1);
     if (batch.length > 0) this.#write(batch, first);
     this.#batch = [];
   }

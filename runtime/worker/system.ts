@@ -9,7 +9,7 @@ import { Inbox } from "../inbox.ts";
 import { LOCAL_LINK } from "../link_model.ts";
 import type { Address, LinkParameters, RoleSpec, SendResult, Spawned } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
-import { defineRole, type LogKind } from "../role.ts";
+import { defineRole, type LogKind, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
 import { ProcessClock, ProcessRandom } from "./environment.ts";
@@ -18,6 +18,9 @@ import { WorkerTransport } from "./transport.ts";
 
 /** Node of the calling thread; linked to every other node without delay. */
 export const MAIN_NODE = "main";
+
+/** Address of the client. */
+export const CLIENT = `${MAIN_NODE}/client`;
 
 /** A directed link to lay. */
 export interface LinkSpec extends LinkParameters {
@@ -33,11 +36,13 @@ export interface WorkerSystemOptions {
   readonly links?: readonly LinkSpec[];
   /** Seed of the link models' randomness. Default 1. */
   readonly seed?: number;
+  /** What the client at {@link CLIENT} understands. Default: nothing but answers. */
+  readonly client?: RoleDefinition<never>;
   /** What roles log. Default: nothing. */
   readonly log?: (address: Address, kind: LogKind, text: string) => void;
 }
 
-const client = defineRole<undefined>({ name: "client", create: () => ({ messages: {} }) });
+const silent = defineRole<undefined>({ name: "client", create: () => ({ messages: {} }) });
 
 /** Roles in workers of this process, and a client to tell and ask them. */
 export class WorkerSystem implements AsyncDisposable {
@@ -62,12 +67,14 @@ export class WorkerSystem implements AsyncDisposable {
     }
     const log = options.log ?? (() => {});
     const spawner = new WorkerSpawner({ switchboard, seed, log });
-    const address = `${MAIN_NODE}/client`;
+    const address = CLIENT;
+    const client = options.client ?? (silent as RoleDefinition<never>);
     const { slot, memory, incarnation } = spawner.register(address);
+    switchboard.setRuns(slot, true);
     const inbox = new Inbox(memory);
     const clock = new ProcessClock();
     const loop: { driver?: Driver } = {};
-    const host = new Host(address, client as never, undefined, {
+    const host = new Host(address, client, undefined, {
       clock,
       random: new ProcessRandom(deriveSeed(seed, address)),
       transport: new WorkerTransport(slot, incarnation, inbox, spawner.directory, switchboard),

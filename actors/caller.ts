@@ -1,0 +1,142 @@
+/**
+ * Calls that are worth more than one try: each is an instance of the chart in
+ * `protocols/rpc/call.ts`, and each attempt may go to another target.
+ *
+ * @module
+ */
+import { call, type CallEvent } from "../protocols/rpc/call.ts";
+import { TableEngine } from "../runtime/engine.ts";
+import { Instances } from "../runtime/instances.ts";
+import { AskFailed, type Services } from "../runtime/role.ts";
+
+/** How patient a call is. */
+export interface CallPolicy {
+  readonly attemptMs: number;
+  readonly deadlineMs: number;
+  readonly attempts: number;
+}
+
+/** What became of a call. `unknown`: it was sent, and may or may not have been carried out. */
+export type CallResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: string; readonly unknown: boolean };
+
+interface Facts {
+  readonly type: string;
+  readonly body: unknown;
+  readonly policy: CallPolicy;
+  readonly deadline: number;
+  readonly target: (attempt: number) => string | undefined;
+  readonly done: (result: CallResult) => void;
+  /** Attempts that may have been carried out, answered or not. */
+  open: number;
+  value: unknown;
+  reason: string;
+}
+
+/** Refusals after which another target may do better; the request was not begun. */
+const NOT_BEGUN: ReadonlySet<string> = new Set([
+  "unreachable",
+  "full",
+  "overloaded",
+  "draining",
+  "notServing",
+]);
+
+/** Makes calls for one role. */
+export class Caller {
+  readonly #calls: Instances<Facts, CallEvent>;
+  #count = 0;
+
+  constructor(private readonly services: Services) {
+    this.#calls = new Instances<Facts, CallEvent>({
+      engine: new TableEngine(call),
+      timers: services.timers,
+      now: () => services.clock.now(),
+      observe: () => services.observe(),
+      effects: {
+        send: (instance, { attempt }: { attempt: number }) => this.#send(instance.key, attempt),
+        resolve: ({ facts }) => facts.done({ ok: true, value: facts.value }),
+        expire: ({ facts }) =>
+          facts.done({ ok: false, reason: facts.reason, unknown: facts.open > 0 }),
+        reject: () => {},
+      },
+    });
+  }
+
+  /** Calls under way. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /**
+   * Makes a call.
+   *
+   * @param target who to ask at each attempt, counted from 0; undefined when nobody is left
+   */
+  call(
+    type: string,
+    body: unknown,
+    policy: CallPolicy,
+    target: (attempt: number) => string | undefined,
+  ): Promise<CallResult> {
+    return new Promise((done) => {
+      const deadline = this.services.clock.now() + policy.deadlineMs;
+      const facts: Facts = {
+        type,
+        body,
+        policy,
+        deadline,
+        target,
+        done,
+        open: 0,
+        value: undefined,
+        reason: "timeout",
+      };
+      const instance = this.#calls.create(`${this.#count++}`, policy, facts);
+      this.#calls.step(instance, { type: "request" });
+      this.services.wake();
+    });
+  }
+
+  #send(key: string, attempt: number): void {
+    const instance = this.#calls.get(key);
+    if (instance === undefined) return;
+    const { facts } = instance;
+    const step = (event: CallEvent) => {
+      const live = this.#calls.get(key);
+      if (live !== undefined) this.#calls.step(live, event);
+    };
+    const to = facts.target(attempt);
+    if (to === undefined) {
+      facts.reason = "unreachable";
+      return queueMicrotask(() => this.#unreachable(key, attempt));
+    }
+    const left = facts.deadline - this.services.clock.now();
+    facts.open++;
+    this.services.ask(to, facts.type, facts.body, Math.max(1, left)).then((value) => {
+      facts.value = value;
+      step({ type: "answer" });
+      this.services.wake();
+    }, (error: unknown) => {
+      const reason = error instanceof AskFailed ? error.reason : String(error);
+      if (NOT_BEGUN.has(reason)) facts.open--;
+      facts.reason = reason;
+      this.#unreachable(key, attempt);
+      this.services.wake();
+    });
+  }
+
+  /** That attempt failed before it began: try another, or give up when none is left. */
+  #unreachable(key: string, attempt: number): void {
+    const instance = this.#calls.get(key);
+    if (instance === undefined) return;
+    this.#calls.step(instance, { type: "unreachable", attempt });
+    const { facts } = instance;
+    const last = attempt + 1 >= facts.policy.attempts;
+    if (last && facts.open === 0 && this.#calls.get(key) === instance) {
+      this.#calls.step(instance, { type: "cancel" });
+      facts.done({ ok: false, reason: facts.reason, unknown: false });
+    }
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * A cluster: nodes and their roles, composed, supervised, started and stopped. Knows no
+ * implementation of the ports: the caller makes the system it runs on.
+ *
+ * @module
+ */
+import type { Host } from "../runtime/host.ts";
+import type { Address, RoleSpec, Spawner } from "../runtime/ports.ts";
+import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
+import { Supervisor } from "../runtime/supervisor.ts";
+import type { SupervisionInput } from "../runtime/supervisor_machine.ts";
+import type { Switchboard } from "../runtime/switchboard.ts";
+import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
+import { isRecord } from "./guards.ts";
+import { prometheus } from "./metrics.ts";
+import type { NodeStatus } from "./node.ts";
+
+export type * from "./cluster_plan.ts";
+
+/** What a cluster needs of the system it runs on. */
+export interface ClusterSystem {
+  readonly host: Host;
+  readonly spawner: Spawner;
+  readonly switchboard: Switchboard;
+}
+
+/** Hooks of whoever starts a cluster. */
+export interface ClusterHooks {
+  readonly log?: (address: Address, kind: LogKind, text: string) => void;
+  /** A step of the start, for progress. */
+  readonly progress?: (text: string) => void;
+  readonly supervision?: Partial<SupervisionInput>;
+  /** How long a role may take no turn until it counts as hung, in ms; 0: never. */
+  readonly hangMs?: number;
+}
+
+/** Last figures of all roles, and whether all stopped as they should. */
+export interface ClusterEnd {
+  readonly clean: boolean;
+  readonly problems: readonly string[];
+  readonly stats: Readonly<Record<Address, unknown>>;
+}
+
+const START_MS = 60_000;
+const STOP_TIER_MS = 2500;
+const STATS_MS = 1000;
+const TIERS = ["edge", "core", "cloud"] as const;
+
+/** A running cluster. */
+export class Cluster {
+  readonly #system: ClusterSystem;
+  readonly #supervisor: Supervisor;
+  readonly #roles: readonly RolePlan[];
+  /** Nodes that were ended on purpose. */
+  readonly #down = new Set<string>();
+  /** Per node, what each of its observers says of it. */
+  readonly #opinions = new Map<string, Map<string, string>>();
+  #state: "starting" | "serving" | "stopping" | "stopped" = "starting";
+  #lost = 0;
+
+  /**
+   * Makes a cluster; {@link Cluster.start} starts it.
+   *
+   * @param makeSystem makes the system, given the role of its client
+   */
+  constructor(
+    makeSystem: (client: RoleDefinition<never>) => ClusterSystem,
+    readonly plan: ClusterPlan,
+    private readonly hooks: ClusterHooks = {},
+  ) {
+    this.#system = makeSystem(this.#clientRole());
+    const { host, spawner, switchboard } = this.#system;
+    if (switchboard.epoch === 0) switchboard.nextEpoch();
+    this.#roles = planRoles(
+      plan,
+      host.address,
+      (from, to) =>
+        switchboard.get(from, to) !== undefined && switchboard.get(to, from) !== undefined,
+    );
+    const slots = spawner as Partial<{ slotOf(address: Address): number | undefined }>;
+    const { hangMs = 5000 } = hooks;
+    const beats = (address: Address) => {
+      const slot = slots.slotOf?.(address);
+      return slot === undefined ? 0 : switchboard.beats(slot);
+    };
+    this.#supervisor = new Supervisor({
+      spawner,
+      timers: host.timers,
+      now: () => host.clock.now(),
+      wake: () => host.wake(),
+      log: (kind, text) => this.#log(host.address, kind, text),
+      ...(hooks.supervision === undefined ? {} : { policy: hooks.supervision }),
+      ...(hangMs > 0 && slots.slotOf !== undefined ? { beats, hangMs } : {}),
+      spawned: (address, _, first) => void this.#spawned(address, first),
+      ended: (address, reason) => this.#ended(address, reason),
+      gaveUp: () => this.#lost++,
+    });
+  }
+
+  #log(address: Address, kind: LogKind, text: string): void {
+    this.hooks.log?.(address, kind, text);
+  }
+
+  /** The cluster's own role on the calling thread: oversight. */
+  #clientRole(): RoleDefinition<never> {
+    const anything = () => true;
+    return {
+      name: "client",
+      create: (services) => ({
+        messages: {
+          health: {
+            accepts: anything,
+            handle: (_: never, envelope) => services.reply(envelope, this.health()),
+          },
+          metrics: {
+            accepts: anything,
+            handle: async (_: never, envelope) => {
+              const body = prometheus(await this.stats());
+              const type = "text/plain; version=0.0.4; charset=utf-8";
+              services.reply(envelope, { ok: true, body, type });
+              services.wake();
+            },
+          },
+          peerStatus: {
+            accepts: (body) => isRecord(body) && typeof body["node"] === "string",
+            handle: (body: never, { from }) => this.#opinion(nodeOf(from), body),
+          },
+        },
+      }),
+    };
+  }
+
+  #opinion(observer: string, { node, status }: { node: string; status: string }): void {
+    let opinions = this.#opinions.get(node);
+    if (opinions === undefined) this.#opinions.set(node, opinions = new Map());
+    opinions.set(observer, status);
+  }
+
+  // Life -------------------------------------------------------------------------------------
+
+  /** Starts every role in a worker of its own and every node in its seven steps. */
+  async start(): Promise<void> {
+    const { progress = () => {} } = this.hooks;
+    progress(`starting ${this.#roles.length} roles on ${this.plan.nodes.length} nodes`);
+    await Promise.all(this.#roles.map(({ spec }) => this.#supervisor.supervise(spec)));
+    progress("roles are up; nodes go through their steps");
+    await Promise.all(this.plan.nodes.map(async ({ name }) => {
+      await this.#ask(`${name}/node`, "$start", START_MS);
+      const { step, problems } = await this.#ask(
+        `${name}/node`,
+        "awaitServing",
+        START_MS,
+      ) as NodeStatus;
+      if (step !== "serving") throw new Error(`${name} did not start: ${problems.join("; ")}`);
+    }));
+    this.#state = "serving";
+    progress("all nodes serve");
+  }
+
+  async #spawned(address: Address, first: boolean): Promise<void> {
+    if (first || this.#state !== "serving") return;
+    const node = nodeOf(address);
+    const wholeNode = this.#down.has(node);
+    // After a restart of the node its own steps start its roles, in order.
+    if (wholeNode && address !== `${node}/node`) return;
+    try {
+      await this.#ask(address, "$start", START_MS);
+      this.#log(address, "success", `${address} runs again`);
+      if (!wholeNode) return;
+      await this.#ask(address, "awaitServing", START_MS);
+      this.#down.delete(node);
+    } catch (error) {
+      this.#log(address, "warning", `${address}: ${(error as Error).message}`);
+    }
+  }
+
+  #ended(address: Address, reason: string): void {
+    if (this.#state === "stopping" || this.#state === "stopped") return;
+    this.#log(address, "failure", `${address} ended: ${reason.split("\n")[0]}`);
+  }
+
+  /**
+   * Stops tier by tier, edges first, so that what was accepted is finished before those who
+   * finish it stop. Never takes longer than a few seconds; what could not be finished is journaled.
+   */
+  async stop(): Promise<ClusterEnd> {
+    this.#state = "stopping";
+    const problems: string[] = [];
+    const stats: Record<Address, unknown> = await this.stats();
+    const retired = this.#roles.map(({ spec }) => this.#supervisor.retire(spec.address));
+    for (const tier of TIERS) {
+      const nodes = this.plan.nodes.filter((node) => node.tier === tier);
+      await Promise.all(nodes.map((node) => this.#stopNode(node, problems, stats)));
+    }
+    const late = this.#after(1000);
+    await Promise.race([Promise.all(retired), late.promise]);
+    late.cancel();
+    this.#state = "stopped";
+    return { clean: problems.length === 0, problems, stats };
+  }
+
+  async #stopNode(
+    { name }: NodePlan,
+    problems: string[],
+    stats: Record<Address, unknown>,
+  ): Promise<void> {
+    try {
+      const status = await this.#ask(`${name}/node`, "stopNode", STOP_TIER_MS) as NodeStatus;
+      Object.assign(stats, status.stats);
+      problems.push(...status.problems.map((problem) => `${name}: ${problem}`));
+      await this.#ask(`${name}/node`, "$stop", STOP_TIER_MS);
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+
+  #after(ms: number): { promise: Promise<void>; cancel(): void } {
+    const { host } = this.#system;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = host.timers.set(host.clock.now() + ms, resolve);
+    host.wake();
+    return { promise, cancel: () => host.timers.cancel(timer) };
+  }
+
+  #ask(address: Address, type: string, timeoutMs: number): Promise<unknown> {
+    return this.#system.host.ask(address, type, null, timeoutMs);
+  }
+
+  // Oversight --------------------------------------------------------------------------------
+
+  /** Nodes as their neighbours and their supervisor see them. */
+  nodes(): readonly { readonly name: string; readonly tier: string; readonly up: boolean }[] {
+    const supervision = this.#supervisor.status();
+    return this.plan.nodes.map(({ name, tier }) => {
+      const states = this.#roles.filter(({ spec }) => nodeOf(spec.address) === name)
+        .map(({ spec }) => supervision[spec.address]?.state ?? "");
+      const runs = states.every((state) => state.startsWith("running"));
+      const opinions = [...this.#opinions.get(name)?.values() ?? []];
+      const unheard = opinions.length > 0 && opinions.every((status) => status === "failed");
+      return { name, tier, up: runs && !unheard && !this.#down.has(name) };
+    });
+  }
+
+  /** The answer to `GET /healthz`. */
+  health(): { readonly ok: boolean; readonly body: string; readonly type: string } {
+    const nodes = this.nodes();
+    const down = nodes.filter(({ up }) => !up).map(({ name }) => name);
+    const status = this.#state !== "serving" ? this.#state : down.length > 0 ? "degraded" : "ok";
+    const body = JSON.stringify({ status, nodes: nodes.length, down }) + "\n";
+    return { ok: this.#state === "serving", body, type: "application/json" };
+  }
+
+  /** Figures of every role that answers. */
+  async stats(): Promise<Record<Address, unknown>> {
+    const stats: Record<Address, unknown> = {};
+    const { host } = this.#system;
+    stats[host.address] = host.stats();
+    await Promise.all(this.#roles.map(async ({ spec }) => {
+      try {
+        stats[spec.address] = await this.#ask(spec.address, "$stats", STATS_MS);
+      } catch {
+        // It is down; its absence says so.
+      }
+    }));
+    return stats;
+  }
+
+  /** Roles that were given up. A cluster without one of its roles should be restarted. */
+  get rolesGivenUp(): number {
+    return this.#lost;
+  }
+
+  /** The addresses of all roles. */
+  get addresses(): readonly Address[] {
+    return this.#roles.map(({ spec }) => spec.address);
+  }
+
+  /** What was planned for a role. */
+  spec(address: Address): RoleSpec | undefined {
+    return this.#roles.find(({ spec }) => spec.address === address)?.spec;
+  }
+
+  // Faults -----------------------------------------------------------------------------------
+
+  /** Crashes a whole node and keeps it down until {@link Cluster.restartNode}. */
+  crashNode(name: string): void {
+    this.#known(name);
+    this.#down.add(name);
+    this.#log(`${name}/node`, "warning", `Injecting failure in node ${name}`);
+    for (const { spec } of this.#roles) {
+      if (nodeOf(spec.address) === name) this.#supervisor.hold(spec.address);
+    }
+  }
+
+  /** Starts a crashed node again. */
+  restartNode(name: string): void {
+    this.#known(name);
+    for (const { spec } of this.#roles) {
+      if (nodeOf(spec.address) === name) this.#supervisor.resume(spec.address);
+    }
+  }
+
+  /** Ends one role without a word; its supervisor starts it again. */
+  killRole(address: Address): void {
+    if (this.spec(address) === undefined) throw new RangeError(`There is no role ${address}`);
+    this.#log(address, "warning", `Injecting failure in role ${address}`);
+    this.#supervisor.kill(address);
+  }
+
+  #known(name: string): void {
+    if (this.plan.nodes.some((node) => node.name === name)) return;
+    const names = this.plan.nodes.map((node) => node.name).join(", ");
+    throw new RangeError(`There is no node ${name}: there are ${names}`);
+  }
+}

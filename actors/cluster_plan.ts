@@ -1,0 +1,230 @@
+/**
+ * What a cluster consists of: from nodes and settings to the roles and their configurations.
+ *
+ * @module
+ */
+import type { Address, RoleSpec } from "../runtime/ports.ts";
+import type { CoordinatorConfig } from "./coordinator.ts";
+import type { GatewayConfig } from "./gateway.ts";
+import type { MonitorConfig } from "./monitor.ts";
+import type { NodeConfig } from "./node.ts";
+import type { ParticipantConfig } from "./participant.ts";
+
+/** A node of a cluster. */
+export interface NodePlan {
+  readonly name: string;
+  readonly tier: "edge" | "core" | "cloud";
+  readonly gateway: boolean;
+  readonly coordinator: boolean;
+  readonly participant: boolean;
+}
+
+/** An export of a module. */
+export interface RoleModule {
+  /** Absolute URL. */
+  readonly module: string;
+  readonly name: string;
+}
+
+/** Times in ms. */
+export interface ClusterSettings {
+  readonly heartbeatIntervalMs: number;
+  readonly missedLimit: number;
+  readonly transactionTimeoutMs: number;
+  readonly maxConcurrentTransactions: number;
+  readonly lockTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly driftPpm: number;
+  readonly resendMs: number;
+}
+
+/** A cluster to start. */
+export interface ClusterPlan {
+  readonly nodes: readonly NodePlan[];
+  readonly settings: ClusterSettings;
+  /** How many shards the data has. */
+  readonly shards: number;
+  /** The application's participant and gateway. */
+  readonly participant: RoleModule;
+  readonly gateway: RoleModule;
+  /** Handed to the gateways' application. */
+  readonly application: unknown;
+  /** Handed to the ledger's `seed`. */
+  readonly seed: unknown;
+  /** Where stores are kept: a folder, or a prefix for simulated ones. */
+  readonly data: string;
+  /** Where the gateways listen; undefined for none. */
+  readonly http?: { readonly hostname: string; readonly port: number };
+}
+
+/** A role of a cluster. */
+export interface RolePlan {
+  readonly kind: "node" | "monitor" | "gateway" | "coordinator" | "participant";
+  readonly spec: RoleSpec;
+}
+
+const CACHE_ENTRIES = 50_000;
+const MAX_REQUESTS = 10_000;
+const MAX_RETRIES = 5;
+const COMPLETE_MS = 1500;
+const CONNECT_MS = 3000;
+
+/** Which participant keeps a shard: shards go round. */
+export function participantOf(plan: ClusterPlan): readonly Address[] {
+  const keepers = plan.nodes.filter(({ participant }) => participant);
+  return Array.from(
+    { length: plan.shards },
+    (_, shard) => `${keepers[shard % keepers.length]!.name}/participant`,
+  );
+}
+
+/**
+ * The roles of a cluster.
+ *
+ * @param overseer address of the role that hears of failures and answers for the whole
+ * @param linked whether two nodes can talk to each other both ways
+ */
+export function planRoles(
+  plan: ClusterPlan,
+  overseer: Address,
+  linked: (from: string, to: string) => boolean,
+): readonly RolePlan[] {
+  const planner = new Planner(plan, overseer, linked);
+  return plan.nodes.flatMap((node) => planner.rolesOf(node));
+}
+
+class Planner {
+  readonly #participantOf: readonly Address[];
+  readonly #gateways: Readonly<Record<string, Address>>;
+  readonly #coordinators: readonly Address[];
+
+  constructor(
+    private readonly plan: ClusterPlan,
+    private readonly overseer: Address,
+    private readonly linked: (from: string, to: string) => boolean,
+  ) {
+    this.#participantOf = participantOf(plan);
+    const named = (has: "gateway" | "coordinator") => plan.nodes.filter((node) => node[has]);
+    this.#gateways = Object.fromEntries(
+      named("gateway").map(({ name }) => [name, `${name}/gateway`]),
+    );
+    this.#coordinators = named("coordinator").map(({ name }) => `${name}/coordinator`);
+  }
+
+  rolesOf(node: NodePlan): RolePlan[] {
+    const { name } = node;
+    const durable: RolePlan[] = [];
+    if (node.participant) durable.push(this.#participant(name));
+    if (node.coordinator) durable.push(this.#coordinator(name));
+    const gateways = node.gateway ? [this.#gateway(name)] : [];
+    const peers = this.plan.nodes.map((other) => other.name)
+      .filter((other) => other !== name && this.linked(name, other));
+    const addresses = (roles: readonly RolePlan[]) => roles.map(({ spec }) => spec.address);
+    const monitor = this.#monitor(name, peers, [...addresses(gateways)]);
+    const config: NodeConfig = {
+      tier: node.tier,
+      durable: addresses(durable),
+      monitor: monitor.spec.address,
+      gateways: addresses(gateways),
+      peers: peers.map((peer) => `${peer}/node`),
+      informs: node.coordinator ? this.#reachable(name, Object.values(this.#gateways)) : [],
+      completeMs: COMPLETE_MS,
+      connectMs: CONNECT_MS,
+    };
+    const own = role("node", name, this.#actor("node.ts", "nodeRole"), config);
+    return [...durable, ...gateways, monitor, own];
+  }
+
+  /** The module of one of our own actors, beside this one. */
+  #actor(file: string, name: string): RoleModule {
+    return { module: new URL(file, import.meta.url).href, name };
+  }
+
+  #reachable(from: string, addresses: readonly Address[]): Address[] {
+    return addresses.filter((address) => {
+      const to = address.slice(0, address.indexOf("/"));
+      return to === from || this.linked(from, to);
+    });
+  }
+
+  #participant(node: string): RolePlan {
+    const { settings, participant, data, seed } = this.plan;
+    const { lockTimeoutMs, resendMs, leaseMs, driftPpm } = settings;
+    const address = `${node}/participant`;
+    const shards = this.#participantOf.flatMap((keeper, shard) =>
+      keeper === address ? [shard] : []
+    );
+    const config: ParticipantConfig = {
+      shards,
+      coordinators: this.#reachable(node, this.#coordinators),
+      edges: Object.values(this.#gateways),
+      lockTimeoutMs,
+      inquireMs: 2 * resendMs,
+      leaseMs,
+      driftPpm,
+      storeSince: 1,
+      seed,
+    };
+    return role("participant", node, participant, config, `${data}/${node}.participant.sqlite`);
+  }
+
+  #coordinator(node: string): RolePlan {
+    const { settings, data } = this.plan;
+    const { transactionTimeoutMs, maxConcurrentTransactions, leaseMs, driftPpm, resendMs } =
+      settings;
+    const config: CoordinatorConfig = {
+      participantOf: this.#participantOf,
+      voteTimeoutMs: transactionTimeoutMs,
+      resendMs,
+      leaseMs,
+      driftPpm,
+      maxConcurrentTransactions,
+      maxRetries: MAX_RETRIES,
+    };
+    const module = this.#actor("coordinator.ts", "coordinatorRole");
+    return role("coordinator", node, module, config, `${data}/${node}.coordinator.sqlite`);
+  }
+
+  #gateway(node: string): RolePlan {
+    const { settings, gateway, http, application } = this.plan;
+    const config: GatewayConfig = {
+      coordinators: this.#reachable(node, this.#coordinators),
+      gateways: this.#gateways,
+      ...(http === undefined ? {} : { http }),
+      overseer: this.overseer,
+      timeoutMs: settings.transactionTimeoutMs,
+      leaseMs: settings.leaseMs,
+      driftPpm: settings.driftPpm,
+      cacheEntries: CACHE_ENTRIES,
+      maxRequests: MAX_REQUESTS,
+      application,
+    };
+    return role("gateway", node, gateway, config);
+  }
+
+  #monitor(node: string, peers: readonly string[], subscribers: readonly Address[]): RolePlan {
+    const { heartbeatIntervalMs, missedLimit } = this.plan.settings;
+    const config: MonitorConfig = {
+      peers: peers.map((peer) => `${peer}/monitor`),
+      intervalMs: heartbeatIntervalMs,
+      missedLimit,
+      subscribers,
+      overseer: this.overseer,
+    };
+    return role("monitor", node, this.#actor("monitor.ts", "monitorRole"), config);
+  }
+}
+
+function role(
+  kind: RolePlan["kind"],
+  node: string,
+  { module, name }: RoleModule,
+  config: unknown,
+  store?: string,
+): RolePlan {
+  const address = `${node}/${kind}`;
+  return {
+    kind,
+    spec: { address, module, name, config, ...(store === undefined ? {} : { store }) },
+  };
+}

@@ -1,0 +1,262 @@
+/**
+ * The gateway of an edge node: takes requests over HTTP or from other roles, answers from its
+ * cache what it can, and asks a coordinator for the rest. What a request means is the
+ * application's business.
+ *
+ * @module
+ */
+import type { Envelope } from "../runtime/codec.ts";
+import { Histogram } from "../runtime/histogram.ts";
+import { defineRole, type MessageHandler, type Role, type Services } from "../runtime/role.ts";
+import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
+import { EdgeCache } from "./edge_cache.ts";
+import { isRecord, isStrings } from "./guards.ts";
+import { serveHttp } from "./gateway_http.ts";
+import type { ReadReply, ReadRequest } from "./reader.ts";
+import type { TransactRequest } from "./transact.ts";
+
+/** Configuration of a gateway. Times in ms. */
+export interface GatewayConfig {
+  /** Coordinators to choose from. */
+  readonly coordinators: readonly string[];
+  /** All gateways by node name, for requests that name an edge. */
+  readonly gateways: Readonly<Record<string, string>>;
+  /** Where to listen; undefined for none. All gateways of a process share the port. */
+  readonly http?: { readonly hostname: string; readonly port: number };
+  /** Who answers for the whole cluster's health and metrics. */
+  readonly overseer: string;
+  readonly timeoutMs: number;
+  readonly leaseMs: number;
+  readonly driftPpm: number;
+  readonly cacheEntries: number;
+  /** Requests being worked on at once; more are refused. */
+  readonly maxRequests: number;
+  /** Handed to the application. */
+  readonly application: unknown;
+}
+
+/** What an application makes of a gateway. */
+export interface GatewayApplication {
+  /** Answers one request body; undefined where nothing is to be answered. */
+  respond(body: string, authorization: string | undefined): Promise<string | undefined> | string;
+  /** The answer to a request that is not taken at all: too large, or the gateway is too busy. */
+  refuse(reason: "tooLarge" | "overloaded" | "unavailable"): string;
+  /** See `EdgeCacheOptions.survives`. */
+  survives(entry: string, changed: readonly string[]): boolean;
+  /** Most bytes of a body. */
+  readonly bodyLimit: number;
+  stats(): Readonly<Record<string, unknown>>;
+}
+
+/** What a gateway does for its application. */
+export interface Gateway {
+  readonly services: Services;
+  readonly cache: EdgeCache;
+  /** Runs a transaction through some coordinator; asks another one if the first does not answer. */
+  transact(request: TransactRequest, attempts: number): Promise<CallResult>;
+  /** Reads rows through some coordinator. */
+  read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+}
+
+/** A request handed on by another gateway or a client in the process. */
+interface Relayed {
+  readonly body: string;
+  readonly authorization?: string;
+}
+
+/** Makes the role of a gateway for an application. */
+export function gatewayRole(
+  application: (gateway: Gateway, config: unknown) => GatewayApplication,
+) {
+  return defineRole<GatewayConfig>({
+    name: "gateway",
+    create: (services, config) => new GatewayRole(services, config, application),
+  });
+}
+
+class GatewayRole implements Role, Gateway {
+  readonly cache: EdgeCache;
+  readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly #application: GatewayApplication;
+  readonly #caller: Caller;
+  readonly #latency = new Histogram();
+  /** Coordinators that the heartbeat monitor has given up. */
+  readonly #failed = new Set<string>();
+  readonly #loads = new Map<string, number>();
+  #turn = 0;
+  #requests = 0;
+  #refused = 0;
+  #draining = false;
+  #server: { shutdown(): Promise<void> } | undefined;
+
+  constructor(
+    readonly services: Services,
+    private readonly config: GatewayConfig,
+    application: (gateway: Gateway, config: unknown) => GatewayApplication,
+  ) {
+    const { leaseMs, driftPpm, cacheEntries: capacity } = config;
+    this.cache = new EdgeCache(services, {
+      leaseMs,
+      driftPpm,
+      capacity,
+      survives: (entry, changed) => this.#application.survives(entry, changed),
+    });
+    this.#caller = new Caller(services);
+    this.#application = application(this, config.application);
+    this.messages = {
+      ...this.cache.messages,
+      request: { accepts: isRelayed, handle: (body: Relayed, e) => void this.#relayed(body, e) },
+      peerStatus: {
+        accepts: (body) => isRecord(body) && typeof body["node"] === "string",
+        handle: (body: { node: string; status: string }) => this.#peerStatus(body),
+      },
+      load: {
+        accepts: (body) =>
+          isRecord(body) && typeof body["coordinator"] === "string" &&
+          typeof body["open"] === "number",
+        handle: (body: { coordinator: string; open: number }) =>
+          this.#loads.set(body.coordinator, body.open),
+      },
+    };
+  }
+
+  serve(): void {
+    const { http, gateways } = this.config;
+    if (http === undefined) return;
+    this.#server = serveHttp({
+      ...http,
+      node: this.services.node,
+      edges: Object.keys(gateways),
+      bodyLimit: this.#application.bodyLimit,
+      answer: (body, authorization) => this.answer(body, authorization),
+      relay: (edge, body, authorization) => this.#relay(edge, body, authorization),
+      refuse: (reason) => this.#application.refuse(reason),
+      oversee: (what) => this.#oversee(what),
+    });
+  }
+
+  drain(): void {
+    this.#draining = true;
+  }
+
+  drained(): boolean {
+    return this.#requests === 0 && this.#caller.size === 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.shutdown();
+  }
+
+  stats(): Record<string, unknown> {
+    return {
+      ...this.#application.stats(),
+      open: this.#requests,
+      refused: this.#refused,
+      latency: this.#latency.toJSON(),
+      cacheEntries: this.cache.size,
+      failedNodes: [...this.#failed],
+    };
+  }
+
+  /** Answers a body, counting and bounding the work under way. */
+  answer(
+    body: string,
+    authorization: string | undefined,
+  ): Promise<string | undefined> | string {
+    if (this.#draining || this.#requests >= this.config.maxRequests) {
+      this.#refused++;
+      return this.#application.refuse(this.#draining ? "unavailable" : "overloaded");
+    }
+    const since = this.services.clock.now();
+    const answer = this.#application.respond(body, authorization);
+    if (typeof answer === "string") {
+      this.#latency.record(this.services.clock.now() - since);
+      return answer;
+    }
+    this.#requests++;
+    return answer.finally(() => {
+      this.#requests--;
+      this.#latency.record(this.services.clock.now() - since);
+    });
+  }
+
+  async #relayed({ body, authorization }: Relayed, envelope: Envelope): Promise<void> {
+    const answer = await this.answer(body, authorization);
+    this.services.reply(envelope, answer ?? null);
+    this.services.wake();
+  }
+
+  async #relay(
+    edge: string,
+    body: string,
+    authorization: string | undefined,
+  ): Promise<string | undefined> {
+    if (edge === this.services.node) return await this.answer(body, authorization);
+    const message = authorization === undefined ? { body } : { body, authorization };
+    const { gateways, timeoutMs } = this.config;
+    try {
+      const answer = await this.services.ask(gateways[edge]!, "request", message, timeoutMs + 500);
+      return answer === null ? undefined : answer as string;
+    } catch {
+      return this.#application.refuse("unavailable");
+    }
+  }
+
+  #oversee(what: "health" | "metrics"): Promise<unknown> {
+    return this.services.ask(this.config.overseer, what, null, 2000);
+  }
+
+  // Coordinators -----------------------------------------------------------------------------
+
+  transact(request: TransactRequest, attempts: number): Promise<CallResult> {
+    return this.#caller.call("transact", request, this.#policy(attempts), this.#chooser());
+  }
+
+  read(
+    shard: number,
+    request: Omit<ReadRequest, "edge">,
+    keep: boolean,
+  ): Promise<CallResult> {
+    const { address, incarnation } = this.services;
+    const read: ReadRequest = keep ? { ...request, edge: { address, incarnation } } : request;
+    return this.#caller.call("read", { shard, read }, this.#policy(3), this.#chooser());
+  }
+
+  #policy(attempts: number): CallPolicy {
+    const { timeoutMs } = this.config;
+    // Half of the time for the first: a coordinator may have to wait out a lease.
+    return { attemptMs: attempts > 1 ? timeoutMs / 2 : timeoutMs, deadlineMs: timeoutMs, attempts };
+  }
+
+  /**
+   * Who to ask: of two coordinators in turn the one with less to do, as far as its node said, and
+   * those that are believed dead only when all are.
+   */
+  #chooser(): (attempt: number) => string | undefined {
+    const alive = this.config.coordinators.filter((address) =>
+      !this.#failed.has(address.slice(0, address.indexOf("/")))
+    );
+    const candidates = alive.length > 0 ? alive : this.config.coordinators;
+    const first = this.#turn++;
+    const at = (index: number) => candidates[index % candidates.length];
+    const a = at(first), b = at(first + 1);
+    const load = (address: string | undefined) => this.#loads.get(address ?? "") ?? 0;
+    const offset = load(b) < load(a) ? 1 : 0;
+    return (attempt) => at(first + offset + attempt);
+  }
+
+  #peerStatus({ node, status }: { node: string; status: string }): void {
+    if (status === "failed") this.#failed.add(node);
+    else this.#failed.delete(node);
+  }
+}
+
+function isRelayed(body: unknown): boolean {
+  return isRecord(body) && typeof body["body"] === "string" &&
+    (body["authorization"] === undefined || typeof body["authorization"] === "string");
+}
+
+/** Whether an answer is a participant's to a read. */
+export function isReadReply(value: unknown): value is ReadReply {
+  return isRecord(value) && Array.isArray(value["rows"]) && isStrings(value["missing"]);
+}

@@ -1,0 +1,243 @@
+/**
+ * The node: starts its roles in seven steps and stops them in seven, as the chart in
+ * `protocols/lifecycle/node.ts` says. Edge, core and cloud nodes differ in the roles they have.
+ *
+ * @module
+ */
+import { node, type NodeMessage, type Step } from "../protocols/lifecycle/node.ts";
+import type { Envelope } from "../runtime/codec.ts";
+import { TableEngine } from "../runtime/engine.ts";
+import { type Instance, Instances } from "../runtime/instances.ts";
+import {
+  defineRole,
+  type MessageHandler,
+  nodeOf,
+  type Role,
+  type Services,
+} from "../runtime/role.ts";
+import { isRecord } from "./guards.ts";
+
+/** Configuration of a node. Times in ms. */
+export interface NodeConfig {
+  readonly tier: "edge" | "core" | "cloud";
+  /** Roles that keep something on disk; they recover before anything else is started. */
+  readonly durable: readonly string[];
+  readonly monitor: string;
+  /** Roles that take requests from outside. */
+  readonly gateways: readonly string[];
+  /** Nodes that a link leads to. */
+  readonly peers: readonly string[];
+  /** Gateways that choose among coordinators by load; asked for by core nodes. */
+  readonly informs: readonly string[];
+  /** How long requests under way are waited for at a stop. */
+  readonly completeMs: number;
+  /** How long peers are waited for at a start; the monitor goes on looking for them. */
+  readonly connectMs: number;
+}
+
+/** Where a node is in its life. */
+export interface NodeStatus {
+  /** The step, `serving`, `stopped` or `failedToStart`. */
+  readonly step: string;
+  /** Steps that went wrong, and how. */
+  readonly problems: readonly string[];
+  /** Last figures of its roles, once it has stopped. */
+  readonly stats: Readonly<Record<string, unknown>>;
+}
+
+const LOAD_MS = 1000;
+const RETRY_MS = 50;
+const PATIENCE_MS = 15_000;
+
+/** The role of a node. */
+export const nodeRole = defineRole<NodeConfig>({
+  name: "node",
+  create: (services, config) => new NodeActor(services, config),
+});
+
+class NodeActor implements Role {
+  readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly #life: Instances<undefined, NodeMessage>;
+  readonly #waiting: Envelope[] = [];
+  readonly #stopping: Envelope[] = [];
+  readonly #problems: string[] = [];
+  #self: Instance<undefined> | undefined;
+  #drains: Promise<unknown>[] = [];
+  #optimising = false;
+  #ended = "";
+  readonly #final: Record<string, unknown> = {};
+
+  constructor(private readonly services: Services, private readonly config: NodeConfig) {
+    this.#life = new Instances<undefined, NodeMessage>({
+      engine: new TableEngine(node),
+      timers: services.timers,
+      now: () => services.clock.now(),
+      observe: () => services.observe(),
+      effects: {
+        perform: (_, { step }: { step: Step }) => void this.#perform(step),
+        report: (_, { step, problem }: { step: Step; problem: string }) => {
+          this.#problems.push(`${step}: ${problem}`);
+          services.log("warning", `${services.node}: step ${step}: ${problem}`);
+        },
+        reject: () => {},
+      },
+      done: (instance) => {
+        this.#ended = this.#life.describe(instance);
+        for (const envelope of this.#stopping.splice(0)) {
+          this.services.reply(envelope, this.#status());
+        }
+        this.#answerWaiting();
+      },
+    });
+    const anything = () => true;
+    this.messages = {
+      hello: { accepts: anything, handle: (_, envelope) => services.reply(envelope, "welcome") },
+      awaitServing: {
+        accepts: anything,
+        handle: (_, envelope) => {
+          this.#waiting.push(envelope);
+          this.#answerWaiting();
+        },
+      },
+      stopNode: {
+        accepts: anything,
+        handle: (_, envelope) => {
+          this.#stopping.push(envelope);
+          if (this.#self !== undefined) this.#life.step(this.#self, { type: "drain" });
+        },
+      },
+      peerStatus: { accepts: isRecord, handle: () => {} },
+    };
+  }
+
+  serve(): void {
+    this.#self = this.#life.create("node", { completeMs: this.config.completeMs }, undefined);
+  }
+
+  stats(): Record<string, unknown> {
+    return { ...this.#status(), tier: this.config.tier };
+  }
+
+  #status(): NodeStatus {
+    const step = this.#ended !== "" || this.#self === undefined
+      ? this.#ended
+      : this.#life.describe(this.#self);
+    return { step, problems: this.#problems, stats: this.#final };
+  }
+
+  #answerWaiting(): void {
+    const { step } = this.#status();
+    if (step !== "serving" && this.#ended === "") return;
+    for (const envelope of this.#waiting.splice(0)) this.services.reply(envelope, this.#status());
+  }
+
+  async #perform(step: Step): Promise<void> {
+    let done = true;
+    try {
+      await this.#steps[step]();
+    } catch (error) {
+      done = false;
+      this.services.log("failure", `${this.services.node}: ${step}: ${(error as Error).message}`);
+    }
+    if (this.#self === undefined) return;
+    this.#life.step(this.#self, { type: done ? "stepDone" : "stepFailed", step });
+    this.#answerWaiting();
+    this.services.wake();
+  }
+
+  get #roles(): readonly string[] {
+    const { durable, monitor, gateways } = this.config;
+    return [...durable, ...gateways, monitor];
+  }
+
+  readonly #steps: Readonly<Record<Step, () => Promise<unknown> | void>> = {
+    loadingConfiguration: () => this.#checkConfiguration(),
+    openingMailboxes: () => this.#all(this.#roles, (role) => this.#reach(role)),
+    connecting: () => this.#all(this.config.peers, (peer) => this.#greet(peer)),
+    joiningGroups: () => this.#all(this.config.durable, (role) => this.#tell(role, "$start")),
+    monitoring: () => this.#tell(this.config.monitor, "$start"),
+    enabling: () => this.#all(this.config.gateways, (role) => this.#tell(role, "$start")),
+    optimising: () => {
+      this.#optimising = true;
+      this.#informLoad();
+    },
+    refusing: () => {
+      // Each answers when it has finished what it has accepted; `completing` waits for that.
+      this.#optimising = false;
+      const { durable, gateways } = this.config;
+      this.#drains = [...gateways, ...durable].map((role) => this.#tell(role, "$drain"));
+      this.#drains.forEach((drain) => drain.catch(() => {}));
+    },
+    completing: () => Promise.all(this.#drains),
+    flushing: () => this.#all(this.#roles, (role) => this.#tell(role, "$flush")),
+    persisting: async () => {
+      await this.#all(this.config.durable, (role) => this.#tell(role, "$persist"));
+      await this.#all(this.#roles, async (role) => {
+        this.#final[role] = await this.#tell(role, "$stats");
+      });
+    },
+    disconnecting: () => this.#all(this.config.gateways, (role) => this.#tell(role, "$stop")),
+    unmonitoring: () => this.#tell(this.config.monitor, "$stop"),
+    releasing: () => this.#all(this.config.durable, (role) => this.#tell(role, "$stop")),
+  };
+
+  #checkConfiguration(): void {
+    const strays = this.#roles.filter((role) => nodeOf(role) !== this.services.node);
+    if (strays.length > 0) throw new Error(`${strays.join(", ")}: roles of another node`);
+    if (new Set(this.#roles).size !== this.#roles.length) throw new Error("A role comes twice");
+  }
+
+  async #all(
+    addresses: readonly string[],
+    each: (address: string) => Promise<unknown>,
+  ): Promise<void> {
+    await Promise.all(addresses.map(each));
+  }
+
+  #tell(role: string, type: string): Promise<unknown> {
+    return this.services.ask(role, type, null, PATIENCE_MS);
+  }
+
+  /** Asks until it is answered. */
+  async #reach(role: string): Promise<void> {
+    await this.#persevere(PATIENCE_MS, () => this.services.ask(role, "$ping", null, 1000));
+  }
+
+  /** A peer that does not answer in time is left to the monitor: it may be down for long. */
+  async #greet(peer: string): Promise<void> {
+    const greet = () => this.services.ask(peer, "hello", null, 500);
+    await this.#persevere(this.config.connectMs, greet).catch(() => {
+      this.services.log("warning", `${this.services.node}: no answer from ${peer}`);
+    });
+  }
+
+  async #persevere(limitMs: number, attempt: () => Promise<unknown>): Promise<void> {
+    const { clock, timers } = this.services;
+    const deadline = clock.now() + limitMs;
+    for (;;) {
+      try {
+        return void await attempt();
+      } catch (error) {
+        if (clock.now() >= deadline) throw error;
+        const pause = Promise.withResolvers<void>();
+        timers.set(clock.now() + RETRY_MS, pause.resolve);
+        this.services.wake();
+        await pause.promise;
+      }
+    }
+  }
+
+  /** Tells the gateways how much this node's coordinators have to do, so that they can choose. */
+  #informLoad(): void {
+    const { clock, timers } = this.services;
+    if (!this.#optimising || this.config.informs.length === 0) return;
+    timers.set(clock.now() + LOAD_MS, () => this.#informLoad());
+    for (const coordinator of this.config.durable) {
+      this.services.ask(coordinator, "load", null, LOAD_MS).then((open) => {
+        for (const gateway of this.config.informs) {
+          this.services.send(gateway, "load", { coordinator, open });
+        }
+      }, () => {});
+    }
+  }
+}

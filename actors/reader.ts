@@ -1,0 +1,90 @@
+/**
+ * Reads at a participant. A read waits behind the locks of transactions that are not decided, so
+ * it sees everything that was ever acknowledged (the coordinator answers its client when the
+ * decision is durable, which may be before the rows are changed here).
+ *
+ * @module
+ */
+import type { Envelope } from "../runtime/codec.ts";
+import type { MessageHandler, Services } from "../runtime/role.ts";
+import { isRecord } from "./guards.ts";
+import type { Leases } from "./leases.ts";
+import type { Ledger, Value } from "./ledger.ts";
+import type { Locks } from "./locks.ts";
+
+/** Asks a participant for rows. */
+export interface ReadRequest {
+  readonly query: unknown;
+  /** Rows other participants gave already. */
+  readonly rows: readonly (readonly [key: string, value: Value | null])[];
+  /** An edge that would keep the answer, if it may. */
+  readonly edge?: { readonly address: string; readonly incarnation: number };
+}
+
+/** A participant's answer. */
+export interface ReadReply {
+  readonly rows: readonly (readonly [key: string, value: Value | null])[];
+  /** Keys of other shards that are needed still. */
+  readonly missing: readonly string[];
+  /** The entry the edge may keep for the configured lease, counted from when it asked. */
+  readonly lease?: string;
+}
+
+/** Answers reads. */
+export class Reader {
+  readonly handler: MessageHandler = {
+    accepts: isReadRequest,
+    handle: (body: ReadRequest, envelope) =>
+      this.#read(body, envelope, new Map(body.rows), new Set()),
+  };
+
+  constructor(
+    private readonly services: Services,
+    private readonly ledger: Pick<Ledger<never>, "readKeys" | "entryOf" | "shardOfKey">,
+    private readonly locks: Locks,
+    private readonly shards: readonly number[],
+    private readonly leases: () => Leases,
+  ) {}
+
+  /** Reads all of `mine` at one moment at which none is locked; asks again if more is needed. */
+  #read(
+    request: ReadRequest,
+    envelope: Envelope,
+    rows: Map<string, Value | null>,
+    mine: Set<string>,
+  ): void {
+    this.locks.whenFree([...mine], () => {
+      for (const key of mine) rows.set(key, this.services.store.get(key) ?? null);
+      const needed = this.ledger.readKeys(request.query, rows);
+      const local = needed.filter((key) => this.shards.includes(this.ledger.shardOfKey(key)));
+      const more = local.filter((key) => !mine.has(key));
+      if (more.length > 0) {
+        for (const key of more) mine.add(key);
+        return this.#read(request, envelope, rows, mine);
+      }
+      this.services.reply(envelope, this.#answer(request, rows, needed));
+    });
+  }
+
+  #answer(
+    request: ReadRequest,
+    rows: ReadonlyMap<string, Value | null>,
+    missing: readonly string[],
+  ): ReadReply {
+    const entry = this.ledger.entryOf(request.query, rows);
+    const { edge } = request;
+    if (edge === undefined || entry === undefined || missing.length > 0) {
+      return { rows: [...rows], missing };
+    }
+    this.leases().grant(entry, edge.address, edge.incarnation, this.services.clock.now());
+    return { rows: [...rows], missing, lease: entry };
+  }
+}
+
+function isReadRequest(body: unknown): boolean {
+  if (!isRecord(body) || !Array.isArray(body["rows"])) return false;
+  const { edge } = body;
+  return edge === undefined ||
+    (isRecord(edge) && typeof edge["address"] === "string" &&
+      Number.isSafeInteger(edge["incarnation"]));
+}

@@ -1,0 +1,150 @@
+/**
+ * The shapes of the API's parameters and results: each as a valibot schema, which checks them, and
+ * as JSON Schema, which describes them. A test holds the two against each other.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { MAX_CENTS } from "./rows.ts";
+
+/** A JSON Schema, of the few keywords used here. */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+/** A schema in both forms. */
+export interface Shape {
+  /** It checks. */
+  readonly schema: import("valibot").GenericSchema<unknown, unknown>;
+  /** It describes. */
+  readonly json: JsonSchema;
+}
+
+/** The fields of an object, by name; all are required. */
+export type Fields = Readonly<Record<string, Shape>>;
+
+function text(description: string, pattern: RegExp, expected: string): Shape {
+  const message = (issue: { received: string }) => `must be ${expected}, got ${issue.received}`;
+  return {
+    schema: v.pipe(v.string(message), v.regex(pattern, message)),
+    json: { type: "string", description, pattern: pattern.source },
+  };
+}
+
+function integer(description: string, minimum: number): Shape {
+  const message = (issue: { received: string }) =>
+    `must be a whole number from ${minimum} to ${MAX_CENTS}, got ${issue.received}`;
+  return {
+    schema: v.pipe(
+      v.number(message),
+      v.safeInteger(message),
+      v.minValue(minimum, message),
+    ),
+    json: { type: "integer", description, minimum, maximum: MAX_CENTS },
+  };
+}
+
+/** An object of exactly these fields. */
+export function object(fields: Fields): Shape {
+  const entries = Object.entries(fields);
+  const names = Object.keys(fields);
+  return {
+    schema: v.strictObject(
+      Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
+      (issue) => objectMessage(issue, names),
+    ),
+    json: {
+      type: "object",
+      properties: Object.fromEntries(entries.map(([name, { json }]) => [name, json])),
+      required: names,
+      additionalProperties: false,
+    },
+  };
+}
+
+/** An object of exactly one of these fields. */
+export function oneOf(fields: Fields): Shape {
+  const entries = Object.entries(fields);
+  const names = Object.keys(fields);
+  return {
+    schema: v.union(
+      entries.map(([name, field]) => object({ [name]: field }).schema),
+      `takes exactly one of ${names.join(", ")}`,
+    ),
+    json: {
+      type: "object",
+      properties: Object.fromEntries(entries.map(([name, { json }]) => [name, json])),
+      oneOf: names.map((name) => ({ required: [name] })),
+      additionalProperties: false,
+    },
+  };
+}
+
+/** A further rule, which JSON Schema cannot say. */
+export function also(
+  shape: Shape,
+  rule: (value: Readonly<Record<string, unknown>>) => boolean,
+  message: string,
+): Shape {
+  const check = v.check<unknown, string>(
+    (value) => rule(value as Readonly<Record<string, unknown>>),
+    message,
+  );
+  return { schema: v.pipe(shape.schema, check), json: shape.json };
+}
+
+function objectMessage(issue: v.StrictObjectIssue, names: readonly string[]): string {
+  const name = issue.expected === "never" ? "unknown" : issue.expected;
+  const takes = names.length === 0 ? "nothing" : names.join(", ");
+  return name === "unknown" ? `is unknown: the method takes ${takes}` : "is missing";
+}
+
+/** A subscriber's number. */
+export const msisdn: Shape = text(
+  "The number: 8 to 15 E.164 digits, no plus",
+  /^[1-9]\d{7,14}$/,
+  "8 to 15 digits without a plus",
+);
+
+/** A SIM. */
+export const imsi: Shape = text("The SIM: 14 or 15 digits", /^\d{14,15}$/, "14 or 15 digits");
+
+/** Cents to move. */
+export const amount: Shape = integer("Cents, more than none", 1);
+
+/** Cents there are. */
+export const balance: Shape = integer("Cents", 0);
+
+/** How often an account was changed. */
+export const version: Shape = integer("Grows with every change of the account", 1);
+
+/** Milliseconds since 1970. */
+export const instant: Shape = integer("Milliseconds since 1970", 0);
+
+/** An idempotency key. */
+export const idempotencyKey: Shape = text(
+  "The client's own name for this request: sent again with it, the request is answered again, " +
+    "not done again. Kept for 24 hours",
+  /^[\x20-\x7e]{1,128}$/,
+  "1 to 128 printable ASCII characters",
+);
+
+/** A session. */
+export const session: Shape = text(
+  "What session.open gave",
+  /^[A-Za-z0-9_-]{1,64}$/,
+  "1 to 64 letters, digits, _ or -",
+);
+
+/** A node's name. */
+export const node: Shape = text("An edge node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+
+/** Always true. */
+export const yes: Shape = {
+  schema: v.literal(true),
+  json: { type: "boolean", const: true },
+};
+
+/** Any object: the OpenRPC document has its own schema. */
+export const anyObject: Shape = {
+  schema: v.record(v.string(), v.unknown()),
+  json: { type: "object" },
+};

@@ -1,0 +1,133 @@
+/**
+ * What a worker is to a real system: one role with its host, whose turns are events of the
+ * virtual clock.
+ *
+ * @module
+ */
+import { Host, type HostHooks } from "../host.ts";
+import type { Address, Ports, Spawned } from "../ports.ts";
+import type { RoleDefinition } from "../role.ts";
+import type { Timer } from "../timers.ts";
+import type { SimulatedRandom } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SimulatedStore } from "./store.ts";
+
+/** A sleeping role takes a turn this often: its beat tells the supervisor that it is well. */
+export const BEAT_MS = 1000;
+
+// A turn begins a drawn moment after what caused it. So virtual time always moves on (two roles
+// with no delay between them cannot hold it up), and roles overtake each other in every order.
+const LEAST_LAG_MS = 0.01;
+const MOST_LAG_MS = 0.05;
+
+/** What a process needs of its system. */
+export interface ProcessOptions {
+  readonly address: Address;
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly definition: RoleDefinition<never>;
+  readonly config: unknown;
+  readonly scheduler: Scheduler;
+  /** The system's own randomness: the order of turns. */
+  readonly lag: SimulatedRandom;
+  readonly ports: Omit<Ports, "openStore">;
+  /** Opens the store; undefined for a role that was given none. */
+  readonly openStore: ((changed: () => void) => SimulatedStore) | undefined;
+  readonly hooks: Pick<HostHooks, "log" | "epoch">;
+  readonly beat: () => void;
+  /** The process is gone. */
+  readonly gone: (process: Process) => void;
+}
+
+/** A role at work in the simulator. */
+export class Process implements Spawned {
+  readonly address: Address;
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly exited: Promise<string>;
+  readonly host: Host;
+  readonly #exit = Promise.withResolvers<string>();
+  #store: SimulatedStore | undefined;
+  #turn: Timer | undefined;
+  #gone = false;
+  #paused = false;
+  #doomed = false;
+
+  /** Makes the role; it sees nothing before its first turn. */
+  constructor(private readonly options: ProcessOptions) {
+    const { address, definition, config, ports, hooks, openStore } = options;
+    this.address = address;
+    this.slot = options.slot;
+    this.incarnation = options.incarnation;
+    this.exited = this.#exit.promise;
+    this.host = new Host(address, definition, config, {
+      ...ports,
+      openStore: () => {
+        if (openStore === undefined) throw new Error(`${address} was given no store`);
+        return this.#store = openStore(() => this.wake());
+      },
+    }, {
+      ...hooks,
+      wake: () => this.wake(),
+      ended: (error) => this.end(error === undefined ? "stopped" : error.stack ?? error.message),
+    });
+    this.wake();
+  }
+
+  /** Takes a turn soon. */
+  wake(): void {
+    const { scheduler, lag } = this.options;
+    this.#schedule(scheduler.now() + lag.between(LEAST_LAG_MS, MOST_LAG_MS));
+  }
+
+  #schedule(due: number): void {
+    if (this.#gone || this.#paused) return;
+    const { scheduler } = this.options;
+    if (this.#turn !== undefined) {
+      if (this.#turn.due <= due) return;
+      scheduler.cancel(this.#turn);
+    }
+    this.#turn = scheduler.at(due, () => this.#take());
+  }
+
+  #take(): void {
+    this.#turn = undefined;
+    this.options.beat();
+    const { again, next } = this.host.turn();
+    if (this.#doomed) return this.terminate();
+    if (again) this.wake();
+    const now = this.options.scheduler.now();
+    if (next !== undefined && next <= now) this.wake();
+    else this.#schedule(Math.min(next ?? Infinity, now + BEAT_MS));
+  }
+
+  /** Hangs it like a thread that never yields: no turn, no beat, until {@link Process.resume}. */
+  pause(): void {
+    this.#paused = true;
+    if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
+    this.#turn = undefined;
+  }
+
+  /** Lets it go on; one that was terminated while it hung takes one more turn, then ends. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.wake();
+  }
+
+  terminate(): void {
+    // A thread that never yields survives this, and finishes its turn when it wakes.
+    if (this.#paused) this.#doomed = true;
+    else this.end("exited without a word");
+  }
+
+  /** The end, orderly or not; only the first one counts. */
+  end(reason: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
+    this.#store?.crash(); // Of no effect on a store that was closed.
+    this.#exit.resolve(reason);
+    this.options.gone(this);
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Starts simulated roles, sees them end, and breaks them on purpose.
+ *
+ * @module
+ */
+import type { InboxSize } from "../inbox.ts";
+import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
+import { deriveSeed } from "../random.ts";
+import { type LogKind, nodeOf, type RoleDefinition } from "../role.ts";
+import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
+import { Process } from "./process.ts";
+import { SimulatedRandom } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SimulatedDisks } from "./store.ts";
+import { Mailbox, type Served, type SimulatedDirectory, SimulatedTransport } from "./transport.ts";
+
+/** Options of a {@link SimulatedSpawner}. */
+export interface SimulatedSpawnerOptions {
+  readonly scheduler: Scheduler;
+  readonly switchboard: Switchboard;
+  readonly directory: SimulatedDirectory;
+  readonly disks: SimulatedDisks;
+  readonly seed: number;
+  readonly inboxSize?: InboxSize | undefined;
+  readonly log?: ((address: Address, kind: LogKind, text: string) => void) | undefined;
+}
+
+/** A {@link Spawner} of roles in virtual time. */
+export class SimulatedSpawner implements Spawner {
+  readonly #processes = new Map<Address, Process>();
+  /** Fenced while they hung: they may wake up yet. */
+  readonly #zombies = new Set<Process>();
+  readonly #served = new Map<Address, Served & { readonly mailbox: Mailbox }>();
+  readonly #incarnations = new Map<Address, number>();
+  readonly #modules = new Map<string, Record<string, unknown>>();
+  readonly #lag: SimulatedRandom;
+  #loading: Promise<void> = Promise.resolve();
+  #imports = 0;
+  #slots = 0;
+
+  constructor(private readonly options: SimulatedSpawnerOptions) {
+    this.#lag = new SimulatedRandom(deriveSeed(options.seed, "turns"));
+  }
+
+  /** Whether a module is being imported: virtual time waits for that. */
+  get importing(): boolean {
+    return this.#imports > 0;
+  }
+
+  /** Processes that were fenced and have not ended. */
+  get lostThreads(): number {
+    return this.#zombies.size;
+  }
+
+  async spawn(spec: RoleSpec): Promise<Spawned> {
+    const definition = await this.#definition(spec);
+    return this.launch(spec, definition);
+  }
+
+  async #definition(spec: RoleSpec): Promise<RoleDefinition<never>> {
+    const module = this.#modules.get(spec.module) ?? await this.#import(spec.module);
+    const definition = module[spec.name] as RoleDefinition<never> | undefined;
+    if (typeof definition?.create !== "function") {
+      throw new TypeError(
+        `Cannot start ${spec.address}: ${spec.module} exports no role ${spec.name}`,
+      );
+    }
+    return definition;
+  }
+
+  /** Imports one module after the other, so that their order is the order of the calls. */
+  async #import(url: string): Promise<Record<string, unknown>> {
+    this.#imports++;
+    const before = this.#loading;
+    const done = Promise.withResolvers<void>();
+    this.#loading = done.promise;
+    try {
+      await before;
+      const module = await import(url) as Record<string, unknown>;
+      this.#modules.set(url, module);
+      return module;
+    } finally {
+      this.#imports--;
+      done.resolve();
+    }
+  }
+
+  /** Starts a role whose definition is at hand. */
+  launch(
+    spec: Omit<RoleSpec, "module" | "name">,
+    definition: RoleDefinition<never>,
+  ): Process {
+    const { address, store } = spec;
+    const { scheduler, switchboard, directory, disks, seed, log } = this.options;
+    const nodeClock = switchboard.nodeClock(nodeOf(address));
+    if (this.#processes.has(address)) this.fence(address);
+    const { slot, mailbox } = this.#serve(address);
+    const incarnation = switchboard.incarnate(slot, this.#incarnations.get(address));
+    this.#incarnations.set(address, incarnation);
+    const process = new Process({
+      address,
+      slot,
+      incarnation,
+      definition,
+      config: structuredClone(spec.config),
+      scheduler,
+      lag: this.#lag,
+      ports: {
+        clock: scheduler,
+        random: new SimulatedRandom(deriveSeed(seed, `${address}#${incarnation}`)),
+        transport: new SimulatedTransport(
+          slot,
+          incarnation,
+          mailbox,
+          directory,
+          switchboard,
+          () => scheduler.now(),
+        ),
+        links: switchboard,
+        nodeClock,
+      },
+      openStore: store === undefined ? undefined : (changed) => disks.open(store, changed),
+      hooks: {
+        log: (kind, text) => log?.(address, kind, text),
+        epoch: () => switchboard.epoch,
+      },
+      beat: () => switchboard.beat(slot),
+      gone: (gone) => this.#forget(gone),
+    });
+    process.host.discardOldMail();
+    this.#processes.set(address, process);
+    switchboard.setRuns(slot, true);
+    return process;
+  }
+
+  #serve(address: Address): { slot: number; mailbox: Mailbox } {
+    let served = this.#served.get(address);
+    if (served === undefined) {
+      if (this.#slots >= MAX_SLOTS) throw new RangeError("Cannot spawn: no slot is left");
+      served = {
+        slot: this.#slots++,
+        mailbox: new Mailbox(this.options.inboxSize),
+        arrived: () => this.#processes.get(address)?.wake(),
+      };
+      this.#served.set(address, served);
+      this.options.directory.set(address, served);
+    }
+    return served;
+  }
+
+  #forget(process: Process): void {
+    this.#zombies.delete(process);
+    if (this.#processes.get(process.address) !== process) return;
+    this.#processes.delete(process.address);
+    this.options.switchboard.setRuns(process.slot, false);
+  }
+
+  fence(address: Address): void {
+    const process = this.#processes.get(address);
+    if (process === undefined) return;
+    const { switchboard } = this.options;
+    switchboard.incarnate(process.slot);
+    switchboard.setRuns(process.slot, false);
+    this.#processes.delete(address);
+    // It may still hold its mailbox: a successor gets a slot and a mailbox of its own.
+    this.#served.delete(address);
+    this.#zombies.add(process);
+    process.terminate();
+  }
+
+  #find(address: Address): Process {
+    const process = this.#processes.get(address);
+    if (process === undefined) throw new RangeError(`No role runs at ${address}`);
+    return process;
+  }
+
+  /** Addresses of all running roles. */
+  get running(): readonly Address[] {
+    return [...this.#processes.keys()];
+  }
+
+  /** Ends a role at once, wherever it is. @throws {RangeError} if none runs there. */
+  crash(address: Address): void {
+    this.#find(address).end("crashed");
+  }
+
+  /** Hangs a role. Returns how to let it go on, which works even after it was fenced. */
+  pause(address: Address): () => void {
+    const process = this.#find(address);
+    process.pause();
+    return () => process.resume();
+  }
+
+  /** Ends all roles at once. */
+  close(): void {
+    for (const process of [...this.#processes.values(), ...this.#zombies]) process.end("closed");
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Transport in one thread: bounded mailboxes as arrays, with the semantics of the worker one.
+ *
+ * @module
+ */
+import { INBOX_SIZE, type InboxSize } from "../inbox.ts";
+import type { Address, Frame, SendResult, Transport } from "../ports.ts";
+import type { Switchboard } from "../switchboard.ts";
+
+/** What a frame takes besides its bytes, as in the worker's rings. */
+const HEADER = 24;
+
+interface Lane {
+  readonly limit: number;
+  frames: Frame[];
+  bytes: number;
+}
+
+/** One role's mailbox: a lane for normal frames and one of reserved room, read first. */
+export class Mailbox {
+  readonly #normal: Lane;
+  readonly #urgent: Lane;
+
+  constructor(size: InboxSize = INBOX_SIZE) {
+    this.#normal = { limit: size.normal, frames: [], bytes: 0 };
+    this.#urgent = { limit: size.urgent, frames: [], bytes: 0 };
+  }
+
+  /** Copies a frame in; false if there is no room. */
+  offer(frame: Frame): boolean {
+    const lane = frame.urgent ? this.#urgent : this.#normal;
+    const needed = room(frame);
+    if (needed > lane.limit / 2 || lane.bytes + needed > lane.limit) return false;
+    lane.bytes += needed;
+    lane.frames.push({ ...frame, bytes: frame.bytes.slice() });
+    return true;
+  }
+
+  /** The next frame, urgent ones first. */
+  poll(): Frame | undefined {
+    const lane = this.#urgent.frames.length > 0 ? this.#urgent : this.#normal;
+    const frame = lane.frames.shift();
+    if (frame !== undefined) lane.bytes -= room(frame);
+    return frame;
+  }
+
+  /** What waits: envelopes and bytes. */
+  depth(): { messages: number; bytes: number } {
+    const messages = [...this.#urgent.frames, ...this.#normal.frames]
+      .reduce((sum, frame) => sum + frame.count, 0);
+    return { messages, bytes: this.#urgent.bytes + this.#normal.bytes };
+  }
+}
+
+function room(frame: Frame): number {
+  return (HEADER + frame.bytes.length + 7) & ~7;
+}
+
+/** Where an address is served. */
+export interface Served {
+  readonly slot: number;
+  readonly mailbox: Mailbox;
+  /** Something came in. */
+  readonly arrived: () => void;
+}
+
+/** From address to mailbox; one for the whole system. */
+export class SimulatedDirectory {
+  readonly #byAddress = new Map<Address, Served>();
+  #fingerprint = 0x811c9dc5;
+
+  set(address: Address, served: Served): void {
+    this.#byAddress.set(address, served);
+  }
+
+  get(address: Address): Served | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  /** A hash of all traffic so far, with its times: equal for runs that went the same way. */
+  get fingerprint(): string {
+    return (this.#fingerprint >>> 0).toString(16).padStart(8, "0");
+  }
+
+  /** Takes a frame that was sent at `now` into the fingerprint (FNV-1a). */
+  note(now: number, to: Address, frame: Frame): void {
+    let hash = this.#fingerprint;
+    const text = `${now} ${frame.due} ${frame.sender} ${frame.incarnation} ${to}`;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    for (const byte of frame.bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+    this.#fingerprint = hash;
+  }
+}
+
+/** The transport of one simulated role. */
+export class SimulatedTransport implements Transport {
+  constructor(
+    readonly slot: number,
+    readonly incarnation: number,
+    private readonly mailbox: Mailbox,
+    private readonly directory: SimulatedDirectory,
+    private readonly switchboard: Switchboard,
+    private readonly now: () => number,
+  ) {}
+
+  transmit(to: Address, frame: Frame): SendResult {
+    const found = this.directory.get(to);
+    if (found === undefined || !this.switchboard.runs(found.slot)) return "unreachable";
+    if (!this.#speaks()) return "unreachable"; // Fenced: an old incarnation is not heard.
+    if (!found.mailbox.offer(frame)) return "full";
+    this.directory.note(this.now(), to, frame);
+    found.arrived();
+    return "accepted";
+  }
+
+  receive(): Frame | undefined {
+    // A fenced incarnation must not take mail that is meant for its successor.
+    return this.#speaks() ? this.mailbox.poll() : undefined;
+  }
+
+  #speaks(): boolean {
+    return this.current(this.slot, this.incarnation);
+  }
+
+  current(sender: number, incarnation: number): boolean {
+    return this.switchboard.incarnation(sender) === incarnation;
+  }
+
+  knows(to: Address): boolean {
+    const found = this.directory.get(to);
+    return found !== undefined && this.switchboard.runs(found.slot);
+  }
+
+  depth(): { messages: number; bytes: number } {
+    return this.mailbox.depth();
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * The error all stores throw.
+ *
+ * @module
+ */
+
+/** The store cannot be opened or written, or no longer belongs to this role. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
