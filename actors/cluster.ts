@@ -4,42 +4,17 @@
  *
  * @module
  */
-import type { Host } from "../runtime/host.ts";
-import type { Address, RoleSpec, Spawner } from "../runtime/ports.ts";
+import type { Address, RoleSpec } from "../runtime/ports.ts";
 import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
-import type { SupervisionInput } from "../runtime/supervisor_machine.ts";
-import type { Switchboard } from "../runtime/switchboard.ts";
+import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
 import { isRecord } from "./guards.ts";
 import { prometheus } from "./metrics.ts";
 import type { NodeStatus } from "./node.ts";
 
 export type * from "./cluster_plan.ts";
-
-/** What a cluster needs of the system it runs on. */
-export interface ClusterSystem {
-  readonly host: Host;
-  readonly spawner: Spawner;
-  readonly switchboard: Switchboard;
-}
-
-/** Hooks of whoever starts a cluster. */
-export interface ClusterHooks {
-  readonly log?: (address: Address, kind: LogKind, text: string) => void;
-  /** A step of the start, for progress. */
-  readonly progress?: (text: string) => void;
-  readonly supervision?: Partial<SupervisionInput>;
-  /** How long a role may take no turn until it counts as hung, in ms; 0: never. */
-  readonly hangMs?: number;
-}
-
-/** Last figures of all roles, and whether all stopped as they should. */
-export interface ClusterEnd {
-  readonly clean: boolean;
-  readonly problems: readonly string[];
-  readonly stats: Readonly<Record<Address, unknown>>;
-}
+export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
 const STOP_TIER_MS = 2500;

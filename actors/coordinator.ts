@@ -8,26 +8,21 @@
  */
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
-  type CommitRecord,
   type CoordinatorRecord,
   formatTransactionId,
   type Held,
   type Inquiry,
-  type LeaseHolder,
-  type TransactionId,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
 import {
   answerUnknown,
   coordinatorLease,
-  nextReservation,
   recoverCoordinator,
 } from "../protocols/two_phase_commit/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { TableEngine } from "../runtime/engine.ts";
-import { Histogram } from "../runtime/histogram.ts";
-import { type Instance, Instances, type Perform } from "../runtime/instances.ts";
+import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   AskFailed,
   defineRole,
@@ -35,48 +30,28 @@ import {
   type Role,
   type Services,
 } from "../runtime/role.ts";
-import { hasId, isIndex, isRecord } from "./guards.ts";
+import { CoordinatorEffects } from "./coordinator_effects.ts";
+import {
+  begunFacts,
+  type CoordinatorConfig,
+  type CoordinatorFacts,
+  type Forward,
+  type Indexed,
+  isForward,
+  isHeld,
+  isIndexed,
+  isVoteNo,
+  isVoteYes,
+  recoveredFacts,
+} from "./coordinator_facts.ts";
+import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
-import type { ReadRequest } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
-import { type Fate, isTransactRequest, type TransactRequest } from "./transact.ts";
+import { Sequences } from "./sequences.ts";
+import { isTransactRequest, type TransactRequest } from "./transact.ts";
 
-/** Configuration of a coordinator. Times in ms. */
-export interface CoordinatorConfig {
-  /** Address of the participant that keeps each shard. */
-  readonly participantOf: readonly string[];
-  /** How long votes are waited for. */
-  readonly voteTimeoutMs: number;
-  /** How long an answer is waited for, until round trips are measured. */
-  readonly resendMs: number;
-  readonly leaseMs: number;
-  readonly driftPpm: number;
-  readonly maxConcurrentTransactions: number;
-  /** How often a transaction that met a conflict is begun again, under a new id. */
-  readonly maxRetries: number;
-}
+export type { CoordinatorConfig } from "./coordinator_facts.ts";
 
-interface Facts {
-  readonly id: TransactionId;
-  readonly peers: readonly string[];
-  readonly work: readonly unknown[][];
-  readonly epoch: number;
-  readonly request: TransactRequest | undefined;
-  readonly client: Envelope | undefined;
-  readonly answerIndex: number;
-  readonly retries: number;
-  readonly begunAt: number;
-  /** When prepare was sent, as long as it was sent once. */
-  askedAt: number | undefined;
-  readonly stores: string[];
-  readonly holders: LeaseHolder[];
-  readonly entries: Set<string>;
-  answer: unknown;
-  refusal: Refusal | undefined;
-  record: CommitRecord | undefined;
-}
-
-const RESERVE = 65_536;
 const MAX_BACKOFF = 4;
 const RETRY_BASE_MS = 10;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
@@ -89,25 +64,29 @@ export const coordinatorRole = defineRole<CoordinatorConfig>({
 
 class Coordinator implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #instances: Instances<Facts, CoordinatorEvent>;
+  readonly #instances: Instances<CoordinatorFacts, CoordinatorEvent>;
   readonly #roundTrip: RoundTrip;
-  readonly #latency = new Histogram();
-  /** Open transactions in order of their numbers. */
-  readonly #open = new Set<number>();
-  readonly #counts = { started: 0, committed: 0, aborted: 0, retried: 0, refused: 0 };
+  readonly #effects: CoordinatorEffects;
+  readonly #sequences: Sequences;
   #retrying = 0;
-  #next = 0;
-  #reservedUpTo = 0;
-  #reserving = false;
-  #durablyReserved = 0;
+  #started = 0;
+  #retried = 0;
   #draining = false;
   #checkpointAt = -1;
 
   constructor(private readonly services: Services, private readonly config: CoordinatorConfig) {
     this.#roundTrip = new RoundTrip(config.resendMs, 50);
-    this.#instances = new Instances<Facts, CoordinatorEvent>({
+    this.#sequences = new Sequences(services);
+    this.#effects = new CoordinatorEffects({
+      services,
+      sequences: this.#sequences,
+      step: (instance, event) => this.#instances.step(instance, event),
+      again: (facts) => this.#again(facts),
+      written: () => this.#written(),
+    });
+    this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
       engine: new TableEngine(coordinator),
-      effects: this.#effects(),
+      effects: this.#effects.performers(),
       timers: services.timers,
       now: () => services.clock.now(),
       observe: () => services.observe(),
@@ -135,16 +114,15 @@ class Coordinator implements Role {
   recover(): void {
     const store = this.services.openStore();
     const found = recoverCoordinator([...store.records()] as CoordinatorRecord[]);
-    this.#next = found.next;
-    this.#reservedUpTo = this.#durablyReserved = found.reservedUpTo;
+    this.#sequences.recover(found);
     for (const record of found.committing) {
-      const facts = this.#recovered(record);
+      const facts = recoveredFacts(record, this.services.clock.now());
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
     const count = found.committing.length;
     if (count > 0) this.services.log("warning", `${count} commits are told again after recovery`);
-    this.#reserve();
+    this.#sequences.reserve();
   }
 
   drain(): void {
@@ -167,9 +145,11 @@ class Coordinator implements Role {
     const census = this.#instances.census();
     return {
       transactions: census,
-      ...this.#counts,
+      started: this.#started,
+      retried: this.#retried,
+      ...this.#effects.counts,
       inDoubt: 0,
-      latency: this.#latency.toJSON(),
+      latency: this.#effects.latency.toJSON(),
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,
     };
@@ -186,54 +166,26 @@ class Coordinator implements Role {
     if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {
       return this.services.fail(client, "invalidBody");
     }
-    this.#counts.started++;
+    this.#started++;
     this.#begin(request, client, 0, this.services.clock.now());
   }
 
   #begin(request: TransactRequest, client: Envelope, retries: number, begunAt: number): void {
-    if (this.#next >= this.#durablyReserved) {
-      // The log must know that an id was given out before anyone hears of it.
-      this.#reserve();
-      return this.services.fail(client, "overloaded");
-    }
-    const peers: string[] = [];
-    const work: unknown[][] = [];
-    let answerIndex = 0;
-    for (const part of request.shards) {
-      const address = this.config.participantOf[part.shard]!;
-      let index = peers.indexOf(address);
-      if (index < 0) {
-        index = peers.push(address) - 1;
-        work.push([]);
-      }
-      work[index]!.push(part);
-      if (part.shard === request.answerShard) answerIndex = index;
-    }
-    const facts: Facts = {
-      id: { log: this.services.store.id, sequence: this.#next++ },
-      peers,
-      work,
-      epoch: this.services.epoch(),
-      request,
+    const sequence = this.#sequences.take();
+    if (sequence === undefined) return this.services.fail(client, "overloaded");
+    const id = { log: this.services.store.id, sequence };
+    const epoch = this.services.epoch();
+    const facts = begunFacts(id, epoch, request, this.config.participantOf, {
       client,
-      answerIndex,
       retries,
       begunAt,
-      askedAt: undefined,
-      stores: [],
-      holders: [],
-      entries: new Set(),
-      answer: undefined,
-      refusal: undefined,
-      record: undefined,
-    };
-    if (this.#reservedUpTo - this.#next < RESERVE / 2) this.#reserve();
+    });
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
 
-  #create(facts: Facts): Instance<Facts> {
+  #create(facts: CoordinatorFacts): Instance<CoordinatorFacts> {
     const { voteTimeoutMs, leaseMs, driftPpm } = this.config;
-    this.#open.add(facts.id.sequence);
+    this.#sequences.begin(facts.id.sequence);
     return this.#instances.create(formatTransactionId(facts.id), {
       participants: facts.peers.length,
       voteTimeoutMs,
@@ -241,44 +193,6 @@ class Coordinator implements Role {
       maxBackoff: MAX_BACKOFF,
       leaseMs: coordinatorLease(leaseMs, driftPpm),
     }, facts);
-  }
-
-  #recovered(record: CommitRecord): Facts {
-    return {
-      id: record.id,
-      peers: record.participants,
-      work: [],
-      epoch: 0,
-      request: undefined,
-      client: undefined,
-      answerIndex: 0,
-      retries: 0,
-      begunAt: this.services.clock.now(),
-      askedAt: undefined,
-      stores: [...record.stores],
-      holders: record.holders.map((holder) => ({ ...holder, leftMs: 0 })),
-      entries: new Set(record.entries),
-      answer: undefined,
-      refusal: undefined,
-      record,
-    };
-  }
-
-  #reserve(): void {
-    if (this.#reserving) return;
-    const upTo = nextReservation(this.#reservedUpTo, this.#reservedUpTo, RESERVE)!;
-    this.#reservedUpTo = upTo;
-    this.#reserving = true;
-    this.services.journal({ kind: "reserved", upTo }, true, () => {
-      this.#durablyReserved = upTo;
-      this.#reserving = false;
-    });
-  }
-
-  /** Every number below it has ended. */
-  #lowest(): number {
-    for (const sequence of this.#open) return sequence;
-    return this.#next;
   }
 
   async #forward(request: Forward, envelope: Envelope): Promise<void> {
@@ -299,7 +213,7 @@ class Coordinator implements Role {
   // Messages of participants -------------------------------------------------------------------
 
   /** The instance a message is for, if the sender is who it says it is. */
-  #peer(body: Indexed, envelope: Envelope): Instance<Facts> | undefined {
+  #peer(body: Indexed, envelope: Envelope): Instance<CoordinatorFacts> | undefined {
     const instance = this.#instances.get(formatTransactionId(body.id));
     if (instance === undefined) return undefined;
     if (instance.facts.peers[body.index] === envelope.from) return instance;
@@ -347,7 +261,7 @@ class Coordinator implements Role {
       logComplete: true,
       epochCurrent: true,
       sequence: id.sequence,
-      reservedUpTo: this.#durablyReserved,
+      reservedUpTo: this.#sequences.reservedUpTo,
     });
     const type = answer === "abort" ? "abort" : "uncertain";
     this.services.send(envelope.from, type, { id }, { urgent: true });
@@ -359,109 +273,8 @@ class Coordinator implements Role {
     if (instance !== undefined && from >= 0) this.#instances.step(instance, { type: "held", from });
   }
 
-  // Effects ----------------------------------------------------------------------------------
-
-  #effects(): Record<string, Perform<Facts>> {
-    return {
-      journal: (instance, params: { record: CoordinatorRecord["kind"]; forced: boolean }) =>
-        this.#journal(instance, params.record, params.forced),
-      send: ({ facts }, params: { message: string; to: readonly number[] }) => {
-        for (const index of params.to) this.#send(facts, params.message, index);
-      },
-      sendHolders: ({ facts }, params: HolderParams) => this.#sendHolders(facts, params),
-      reply: (instance, params: ReplyParams) => this.#reply(instance.facts, params),
-      forget: ({ facts }) => this.#open.delete(facts.id.sequence),
-      reject: ({ key }) => this.services.log("warning", `${key}: unexpected message`),
-    };
-  }
-
-  #journal(instance: Instance<Facts>, kind: CoordinatorRecord["kind"], forced: boolean): void {
-    const { facts } = instance;
-    const { id } = facts;
-    if (kind === "commit") {
-      facts.record = {
-        kind,
-        id,
-        participants: facts.peers,
-        stores: facts.stores,
-        holders: facts.holders.map(({ address, incarnation }) => ({ address, incarnation })),
-        entries: [...facts.entries],
-      };
-    }
-    const record = kind === "commit" ? facts.record! : { kind, id };
-    const durable = () => this.#instances.step(instance, { type: "journaled", record: "commit" });
-    this.services.journal(record, forced, forced ? durable : undefined);
-    const { store } = this.services;
-    if (store.journalBytes > CHECKPOINT_BYTES && this.#checkpointAt !== store.durable) {
-      this.#checkpointAt = store.durable; // Once a batch.
-      this.#checkpoint();
-    }
-  }
-
-  /** What is still needed stands in for the whole journal so far. */
-  #checkpoint(): void {
-    const records: CoordinatorRecord[] = [{ kind: "reserved", upTo: this.#reservedUpTo }];
-    for (const { facts } of this.#instances) {
-      if (facts.record !== undefined) records.push(facts.record);
-    }
-    this.services.store.checkpoint(records);
-  }
-
-  #send(facts: Facts, message: string, index: number): void {
-    const { id, peers } = facts;
-    const body = message === "prepare"
-      ? {
-        id,
-        lowest: this.#lowest(),
-        peers,
-        you: index,
-        epoch: facts.epoch,
-        operations: facts.work[index],
-      }
-      : message === "commit"
-      ? { id, you: index, store: facts.stores[index] }
-      : { id };
-    if (message === "prepare") {
-      // An answer to a message that was sent twice measures nothing.
-      facts.askedAt = facts.askedAt === undefined ? this.services.clock.now() : NaN;
-      if (Number.isNaN(facts.askedAt)) facts.askedAt = undefined;
-    }
-    const urgent = message !== "prepare";
-    const sent = this.services.send(peers[index]!, message, body, { urgent });
-    if (sent === "full") this.#counts.refused++; // The resend timer tries again.
-  }
-
-  #sendHolders(facts: Facts, { message, outcome, to }: HolderParams): void {
-    for (const index of to) {
-      const { address } = facts.holders[index]!;
-      const entries = [...facts.entries];
-      const body = message === "hold"
-        ? { id: facts.id, entry: entries }
-        : { id: facts.id, outcome, entry: entries };
-      this.services.send(address, message, body, { urgent: true });
-    }
-  }
-
-  #reply(facts: Facts, params: ReplyParams): void {
-    const { client, request } = facts;
-    if (params.outcome === "committed") this.#counts.committed++;
-    else this.#counts.aborted++;
-    if (client === undefined || request === undefined) return;
-    if (params.outcome === "aborted" && params.retryable && this.#again(facts)) return;
-    this.#latency.record(this.services.clock.now() - facts.begunAt);
-    const fate: Fate = params.outcome === "committed"
-      ? { outcome: "committed", answer: facts.answer }
-      : {
-        outcome: "aborted",
-        retryable: params.retryable ?? false,
-        reason: params.reason ?? "refused",
-        ...(facts.refusal === undefined ? {} : { refusal: facts.refusal }),
-      };
-    this.services.reply(client, fate);
-  }
-
   /** Begins a transaction that met a conflict again, later; false if it has had its chances. */
-  #again(facts: Facts): boolean {
+  #again(facts: CoordinatorFacts): boolean {
     const { request, client, retries, begunAt } = facts;
     const { timers, clock, random } = this.services;
     const pause = RETRY_BASE_MS * 2 ** retries * (0.5 + random.next());
@@ -470,52 +283,27 @@ class Coordinator implements Role {
     const stale = facts.refusal !== undefined && facts.refusal.code !== "conflict";
     if (stale || retries >= this.config.maxRetries || pause >= left || this.#draining) return false;
     this.#retrying++;
-    this.#counts.retried++;
+    this.#retried++;
     timers.set(clock.now() + pause, () => {
       this.#retrying--;
       this.#begin(request!, client!, retries + 1, begunAt);
     });
     return true;
   }
-}
 
-interface HolderParams {
-  readonly message: "hold" | "release";
-  readonly outcome?: string;
-  readonly to: readonly number[];
-}
+  #written(): void {
+    const { store } = this.services;
+    if (store.journalBytes <= CHECKPOINT_BYTES || this.#checkpointAt === store.durable) return;
+    this.#checkpointAt = store.durable; // Once a batch.
+    this.#checkpoint();
+  }
 
-interface ReplyParams {
-  readonly outcome: "committed" | "aborted";
-  readonly retryable?: boolean;
-  readonly reason?: "refused" | "timeout" | "requested";
-}
-
-interface Forward {
-  readonly shard: number;
-  readonly read: ReadRequest;
-}
-
-type Indexed = { readonly id: TransactionId; readonly index: number };
-
-function isForward(body: unknown): boolean {
-  return isRecord(body) && isIndex(body["shard"]) && isRecord(body["read"]);
-}
-
-function isIndexed(body: unknown): body is Indexed & Record<string, unknown> {
-  return hasId(body) && isIndex(body["index"], 64);
-}
-
-function isVoteYes(body: unknown): boolean {
-  return isIndexed(body) && typeof body["store"] === "string" &&
-    Array.isArray(body["entries"]) && Array.isArray(body["holders"]) &&
-    body["holders"].every((h) => isRecord(h) && typeof h["address"] === "string");
-}
-
-function isVoteNo(body: unknown): boolean {
-  return isIndexed(body) && typeof body["retryable"] === "boolean";
-}
-
-function isHeld(body: unknown): boolean {
-  return hasId(body) && typeof body["holder"] === "string";
+  /** What is still needed stands in for the whole journal so far. */
+  #checkpoint(): void {
+    const records: CoordinatorRecord[] = [this.#sequences.record];
+    for (const { facts } of this.#instances) {
+      if (facts.record !== undefined) records.push(facts.record);
+    }
+    this.services.store.checkpoint(records);
+  }
 }

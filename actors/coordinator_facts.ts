@@ -1,0 +1,146 @@
+/**
+ * What a coordinator knows of a transaction besides the state of its machine, and the messages it
+ * understands.
+ *
+ * @module
+ */
+import type {
+  CommitRecord,
+  LeaseHolder,
+  TransactionId,
+} from "../protocols/two_phase_commit/messages.ts";
+import type { Envelope } from "../runtime/codec.ts";
+import { hasId, isIndex, isRecord } from "./guards.ts";
+import type { Refusal } from "./ledger.ts";
+import type { ReadRequest } from "./reader.ts";
+import type { TransactRequest } from "./transact.ts";
+
+/** Configuration of a coordinator. Times in ms. */
+export interface CoordinatorConfig {
+  /** Address of the participant that keeps each shard. */
+  readonly participantOf: readonly string[];
+  /** How long votes are waited for. */
+  readonly voteTimeoutMs: number;
+  /** How long an answer is waited for, until round trips are measured. */
+  readonly resendMs: number;
+  readonly leaseMs: number;
+  readonly driftPpm: number;
+  readonly maxConcurrentTransactions: number;
+  /** How often a transaction that met a conflict is begun again, under a new id. */
+  readonly maxRetries: number;
+}
+
+/** The host's record of one transaction. */
+export interface CoordinatorFacts {
+  readonly id: TransactionId;
+  readonly peers: readonly string[];
+  readonly work: readonly unknown[][];
+  readonly epoch: number;
+  readonly request: TransactRequest | undefined;
+  readonly client: Envelope | undefined;
+  readonly answerIndex: number;
+  readonly retries: number;
+  readonly begunAt: number;
+  /** When prepare was sent, as long as it was sent once. */
+  askedAt: number | undefined;
+  readonly stores: string[];
+  readonly holders: LeaseHolder[];
+  readonly entries: Set<string>;
+  answer: unknown;
+  refusal: Refusal | undefined;
+  record: CommitRecord | undefined;
+}
+
+/** Of a transaction that begins: its work, by participant. */
+export function begunFacts(
+  id: TransactionId,
+  epoch: number,
+  request: TransactRequest,
+  participantOf: readonly string[],
+  origin: Pick<CoordinatorFacts, "client" | "retries" | "begunAt">,
+): CoordinatorFacts {
+  const peers: string[] = [];
+  const work: unknown[][] = [];
+  let answerIndex = 0;
+  for (const part of request.shards) {
+    const address = participantOf[part.shard]!;
+    let index = peers.indexOf(address);
+    if (index < 0) {
+      index = peers.push(address) - 1;
+      work.push([]);
+    }
+    work[index]!.push(part);
+    if (part.shard === request.answerShard) answerIndex = index;
+  }
+  return { ...blank(id), ...origin, peers, work, epoch, request, answerIndex };
+}
+
+/** Of a commit that has to be told again after a restart. */
+export function recoveredFacts(record: CommitRecord, now: number): CoordinatorFacts {
+  return {
+    ...blank(record.id),
+    peers: record.participants,
+    begunAt: now,
+    stores: [...record.stores],
+    holders: record.holders.map((holder) => ({ ...holder, leftMs: 0 })),
+    entries: new Set(record.entries),
+    record,
+  };
+}
+
+function blank(id: TransactionId): CoordinatorFacts {
+  return {
+    id,
+    peers: [],
+    work: [],
+    epoch: 0,
+    request: undefined,
+    client: undefined,
+    answerIndex: 0,
+    retries: 0,
+    begunAt: 0,
+    askedAt: undefined,
+    stores: [],
+    holders: [],
+    entries: new Set(),
+    answer: undefined,
+    refusal: undefined,
+    record: undefined,
+  };
+}
+
+/** A read to pass on to the participant that keeps a shard. */
+export interface Forward {
+  readonly shard: number;
+  readonly read: ReadRequest;
+}
+
+/** A message of the participant with that index. */
+export type Indexed = { readonly id: TransactionId; readonly index: number };
+
+/** Whether a body is of that shape. */
+export function isForward(body: unknown): boolean {
+  return isRecord(body) && isIndex(body["shard"]) && isRecord(body["read"]);
+}
+
+/** Whether a body is of that shape. */
+export function isIndexed(body: unknown): body is Indexed & Record<string, unknown> {
+  return hasId(body) && isIndex(body["index"], 64);
+}
+
+/** Whether a body is of that shape. */
+export function isVoteYes(body: unknown): boolean {
+  return isIndexed(body) && typeof body["store"] === "string" &&
+    Array.isArray(body["entries"]) && Array.isArray(body["holders"]) &&
+    body["holders"].every((h) => isRecord(h) && typeof h["address"] === "string");
+}
+
+/** Whether a body is of that shape. */
+export function isVoteNo(body: unknown): boolean {
+  return isIndexed(body) && typeof body["retryable"] === "boolean";
+}
+
+/** Whether a body is of that shape. */
+export function isHeld(body: unknown): boolean {
+  return hasId(body) && typeof body["holder"] === "string";
+}

@@ -1,0 +1,80 @@
+/**
+ * What a participant does to its rows: locks them, executes operations on them, applies the writes.
+ *
+ * @module
+ */
+import type { Services } from "../runtime/role.ts";
+import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
+import type { Locks } from "./locks.ts";
+import type { Work } from "./participant_facts.ts";
+
+/** Executes a ledger's operations. */
+export class Executor<Op> {
+  constructor(
+    private readonly services: Services,
+    private readonly ledger: Ledger<Op>,
+    private readonly locks: Locks,
+    private readonly shards: readonly number[],
+  ) {}
+
+  /**
+   * Locks what the operations touch, in time, and executes them then.
+   *
+   * @param locked called when the locks are held, with the rows and what came of it
+   */
+  begin(
+    owner: string,
+    work: Work,
+    locked: (keys: readonly string[], execution: Execution) => void,
+  ): Refusal | undefined {
+    const operations = this.#parse(work);
+    if (typeof operations === "string") return { code: "invalid_operations", message: operations };
+    const keys = this.ledger.keys(operations);
+    this.locks.acquire(owner, keys, () => locked(keys, this.#execute(owner, operations)));
+    return undefined;
+  }
+
+  #parse(work: Work): readonly Op[] | string {
+    const all: Op[] = [];
+    for (const { shard, operations } of work) {
+      if (!this.shards.includes(shard)) return `Shard ${shard} is not kept here`;
+      const parsed = this.ledger.parse(operations, shard);
+      if (typeof parsed === "string") return parsed;
+      all.push(...parsed);
+    }
+    return all.length === 0 ? "There are no operations" : all;
+  }
+
+  #execute(owner: string, operations: readonly Op[]): Execution {
+    const { store, clock } = this.services;
+    const read = (key: string): Value | undefined => store.get(key);
+    const result = this.ledger.execute(operations, read, clock.wall());
+    if (!result.ok) return result;
+    const violated = this.ledger.verify?.(result.writes, read, operations);
+    if (violated === undefined) return result;
+    this.services.log("failure", `${owner}: ${violated}`);
+    return { ok: false, reason: { code: "violated", message: violated } };
+  }
+
+  /** Writes what was voted for, in the same batch as the record that says so. */
+  apply(writes: Writes): void {
+    const { store } = this.services;
+    for (const [key, value] of writes.puts) store.put(key, value);
+    for (const [key, delta] of writes.adds) {
+      store.put(key, ((store.get(key) ?? 0) as number) + delta);
+    }
+  }
+
+  /** Deletes the rows of one shard that have outlived their purpose. */
+  sweep(shard: number): void {
+    const { store, clock } = this.services;
+    const now = clock.wall();
+    for (const prefix of this.ledger.expiring(shard)) {
+      for (const [key, value] of store.scan(prefix)) {
+        if (!this.locks.isLocked(key) && this.ledger.isExpired(key, value, now)) {
+          store.put(key, null);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * How a participant performs what its machine names: locking, journaling, applying, telling.
+ *
+ * @module
+ */
+import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
+import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
+import type { Instance, Perform } from "../runtime/instances.ts";
+import type { Services } from "../runtime/role.ts";
+import type { Executor } from "./executor.ts";
+import type { Leases } from "./leases.ts";
+import type { Execution, Refusal } from "./ledger.ts";
+import type { Locks } from "./locks.ts";
+import type { ParticipantFacts } from "./participant_facts.ts";
+import type { Watermarks } from "./watermarks.ts";
+
+type Executed = Extract<Execution, { ok: true }>;
+type ForcedKind = Extract<ParticipantEvent, { type: "journaled" }>["record"];
+
+/** What the effects work on. */
+export interface ParticipantParts {
+  readonly services: Services;
+  readonly locks: Locks;
+  readonly executor: Pick<Executor<never>, "begin" | "apply">;
+  readonly leases: () => Leases;
+  /** Gives an instance an event. */
+  readonly step: (instance: Instance<ParticipantFacts>, event: ParticipantEvent) => void;
+  /** A record was added to the journal. */
+  readonly written: () => void;
+}
+
+/** The effects of one participant. */
+export class ParticipantEffects {
+  readonly #parts: ParticipantParts;
+  /** Transactions applied so far. */
+  committed = 0;
+
+  constructor(parts: ParticipantParts) {
+    this.#parts = parts;
+  }
+
+  /** One function for every effect the machine names. */
+  performers(): Record<string, Perform<ParticipantFacts>> {
+    const { services } = this.#parts;
+    return {
+      acquire: (instance) => this.#acquire(instance),
+      withdraw: ({ key }) => this.#parts.locks.release(key),
+      release: ({ key }) => this.#parts.locks.release(key),
+      apply: ({ facts }) => {
+        this.#parts.executor.apply(facts.writes!);
+        this.committed++;
+      },
+      journal: (instance, params: { record: ParticipantRecord["kind"]; forced: boolean }) =>
+        this.#journal(instance, params.record, params.forced),
+      sendCoordinator: ({ facts }, params: { message: string; retryable?: boolean }) =>
+        this.#tellCoordinator(facts, params),
+      sendPeers: ({ facts }, params: { message: string; to: readonly number[] | "all" }) => {
+        const { id, you: index, epoch } = facts;
+        const all = facts.peers.map((_, peer) => peer).filter((peer) => peer !== index);
+        for (const you of params.to === "all" ? all : params.to) {
+          const to = facts.peers[you];
+          if (to === undefined) continue;
+          services.send(to, params.message, { id, index, you, epoch }, { urgent: true });
+        }
+      },
+      reject: ({ key, facts }) =>
+        services.log("warning", `${key}: unexpected message of ${facts.coordinator}`),
+    };
+  }
+
+  #acquire(instance: Instance<ParticipantFacts>): void {
+    const { facts, key } = instance;
+    if (facts.record !== undefined) {
+      // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
+      return this.#parts.locks.acquire(key, facts.keys, () => {
+        this.#parts.step(instance, { type: "granted" });
+      });
+    }
+    const refusal = this.#parts.executor.begin(key, facts.work, (keys, execution) => {
+      facts.keys = keys;
+      if (execution.ok) this.#grant(instance, execution);
+      else this.#refuse(instance, execution.reason);
+    });
+    if (refusal !== undefined) this.#refuse(instance, refusal);
+  }
+
+  #grant(instance: Instance<ParticipantFacts>, execution: Executed): void {
+    const { facts } = instance;
+    const { writes, answer, entries } = execution;
+    const { id, coordinator, peers, you, epoch, keys } = facts;
+    facts.writes = writes;
+    facts.record = {
+      kind: "prepared",
+      id,
+      coordinator,
+      peers,
+      you,
+      epoch,
+      effect: { keys, writes },
+      answer,
+      entries,
+      holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),
+    };
+    this.#parts.step(instance, { type: "granted" });
+  }
+
+  #refuse(instance: Instance<ParticipantFacts>, refusal: Refusal): void {
+    instance.facts.refusal = refusal;
+    const retryable = refusal.retryable ?? false;
+    this.#parts.step(instance, { type: "refused", retryable });
+  }
+
+  #journal(
+    instance: Instance<ParticipantFacts>,
+    kind: ParticipantRecord["kind"],
+    forced: boolean,
+  ): void {
+    const { facts } = instance;
+    const record = kind === "prepared" ? facts.record! : { kind, id: facts.id };
+    const durable = () => {
+      this.#parts.step(instance, { type: "journaled", record: kind as ForcedKind });
+    };
+    this.#parts.services.journal(record, forced, forced ? durable : undefined);
+    this.#parts.written();
+  }
+
+  #tellCoordinator(
+    facts: ParticipantFacts,
+    params: { message: string; retryable?: boolean },
+  ): void {
+    const { id, you: index, epoch, record } = facts;
+    if (facts.coordinator === "") return; // Known from an outcome or a peer's question only.
+    const send = (body: unknown) =>
+      this.#parts.services.send(facts.coordinator, params.message, body, { urgent: true });
+    switch (params.message) {
+      case "voteYes": {
+        const { answer, holders, entries } = record!;
+        const store = this.#parts.services.store.id;
+        return void send({ id, index, store, answer, holders, entries });
+      }
+      case "voteNo": {
+        const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
+        const { retryable = false } = params;
+        return void send({ id, index, retryable, reason: facts.refusal ?? conflict });
+      }
+      default:
+        return void send({ id, index, epoch });
+    }
+  }
+}
+
+/** The records a participant has to keep: watermarks, outcomes above them, and open promises. */
+export function checkpointRecords(
+  watermarks: Watermarks<Instance<ParticipantFacts>>,
+  describe: (instance: Instance<ParticipantFacts>) => string,
+): ParticipantRecord[] {
+  const records: ParticipantRecord[] = [];
+  for (const [log, { lowest, known }] of watermarks) {
+    records.push({ kind: "watermark", log, lowest });
+    for (const instance of known.values()) {
+      const { id, record } = instance.facts;
+      const state = describe(instance);
+      if (state === "committed" || state === "committing") {
+        records.push({ kind: "committed", id });
+      } else if (state === "aborted" || state === "refusing") {
+        records.push({ kind: "refused", id });
+      } else if (record !== undefined && state !== "votedNo") records.push(record);
+    }
+  }
+  return records;
+}

@@ -1,0 +1,76 @@
+/**
+ * The numbers of a coordinator's transactions: each is given out once in the life of its log.
+ *
+ * @module
+ */
+import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.ts";
+import { nextReservation } from "../protocols/two_phase_commit/rules.ts";
+import type { Services } from "../runtime/role.ts";
+
+/** Numbers reserved with one forced record. */
+const BLOCK = 65_536;
+
+/** Gives out numbers and knows which are open. */
+export class Sequences {
+  /** In order of their numbers. */
+  readonly #open = new Set<number>();
+  #next = 0;
+  #reservedUpTo = 0;
+  #durableUpTo = 0;
+  #reserving = false;
+
+  constructor(private readonly services: Services) {}
+
+  /** Goes on after a restart. */
+  recover(found: { readonly next: number; readonly reservedUpTo: number }): void {
+    this.#next = found.next;
+    this.#reservedUpTo = this.#durableUpTo = found.reservedUpTo;
+  }
+
+  /**
+   * The next number; undefined while none is reserved durably: the log must know that a number was
+   * given out before anyone hears of it.
+   */
+  take(): number | undefined {
+    if (this.#reservedUpTo - this.#next < BLOCK / 2) this.reserve();
+    return this.#next < this.#durableUpTo ? this.#next++ : undefined;
+  }
+
+  /** Reserves the next block ahead of need. */
+  reserve(): void {
+    if (this.#reserving) return;
+    const upTo = nextReservation(this.#reservedUpTo, this.#reservedUpTo, BLOCK)!;
+    this.#reservedUpTo = upTo;
+    this.#reserving = true;
+    this.services.journal(this.record, true, () => {
+      this.#durableUpTo = upTo;
+      this.#reserving = false;
+    });
+  }
+
+  /** The record that says what is reserved. */
+  get record(): CoordinatorRecord {
+    return { kind: "reserved", upTo: this.#reservedUpTo };
+  }
+
+  /** Numbers at or above were never given out. */
+  get reservedUpTo(): number {
+    return this.#durableUpTo;
+  }
+
+  /** A transaction has begun. */
+  begin(sequence: number): void {
+    this.#open.add(sequence);
+  }
+
+  /** A transaction has ended. */
+  end(sequence: number): void {
+    this.#open.delete(sequence);
+  }
+
+  /** Every number below it has ended. */
+  get lowest(): number {
+    for (const sequence of this.#open) return sequence;
+    return this.#next;
+  }
+}
