@@ -23,27 +23,20 @@ import {
 import type { Envelope } from "../runtime/codec.ts";
 import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import {
-  AskFailed,
-  defineRole,
-  type MessageHandler,
-  type Role,
-  type Services,
-} from "../runtime/role.ts";
+import { defineRole, type MessageHandler, type Role, type Services } from "../runtime/role.ts";
 import { CoordinatorEffects } from "./coordinator_effects.ts";
 import {
   begunFacts,
   type CoordinatorConfig,
   type CoordinatorFacts,
-  type Forward,
   type Indexed,
-  isForward,
   isHeld,
   isIndexed,
   isVoteNo,
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -96,7 +89,7 @@ class Coordinator implements Role {
         accepts: isTransactRequest,
         handle: (b: TransactRequest, e) => this.#accept(b, e),
       },
-      read: { accepts: isForward, handle: (b: Forward, e) => void this.#forward(b, e) },
+      read: forwardReads(services, config.participantOf),
       voteYes: { accepts: isVoteYes, handle: (b: VoteYes, e) => this.#voteYes(b, e) },
       voteNo: { accepts: isVoteNo, handle: (b: VoteNo, e) => this.#voteNo(b, e) },
       ack: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("ack", b, e) },
@@ -193,21 +186,6 @@ class Coordinator implements Role {
       maxBackoff: MAX_BACKOFF,
       leaseMs: coordinatorLease(leaseMs, driftPpm),
     }, facts);
-  }
-
-  async #forward(request: Forward, envelope: Envelope): Promise<void> {
-    const to = this.config.participantOf[request.shard];
-    if (to === undefined) return this.services.fail(envelope, "invalidBody");
-    const left = (envelope.metadata.deadline ?? Infinity) - this.services.clock.now();
-    if (left <= 0) return;
-    try {
-      const reply = await this.services.ask(to, "read", request.read, Math.min(left, 5000));
-      this.services.reply(envelope, reply);
-    } catch (error) {
-      if (!(error instanceof AskFailed)) throw error;
-      this.services.fail(envelope, error.reason);
-    }
-    this.services.wake();
   }
 
   // Messages of participants -------------------------------------------------------------------

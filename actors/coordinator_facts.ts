@@ -12,7 +12,6 @@ import type {
 import type { Envelope } from "../runtime/codec.ts";
 import { hasId, isIndex, isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
-import type { ReadRequest } from "./reader.ts";
 import type { TransactRequest } from "./transact.ts";
 
 /** Configuration of a coordinator. Times in ms. */
@@ -109,19 +108,8 @@ function blank(id: TransactionId): CoordinatorFacts {
   };
 }
 
-/** A read to pass on to the participant that keeps a shard. */
-export interface Forward {
-  readonly shard: number;
-  readonly read: ReadRequest;
-}
-
 /** A message of the participant with that index. */
 export type Indexed = { readonly id: TransactionId; readonly index: number };
-
-/** Whether a body is of that shape. */
-export function isForward(body: unknown): boolean {
-  return isRecord(body) && isIndex(body["shard"]) && isRecord(body["read"]);
-}
 
 /** Whether a body is of that shape. */
 export function isIndexed(body: unknown): body is Indexed & Record<string, unknown> {

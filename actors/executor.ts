@@ -8,6 +8,9 @@ import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
 import type { Work } from "./participant_facts.ts";
 
+const SEED_BATCH = 20_000;
+const SEEDED = "meta/seeded";
+
 /** Executes a ledger's operations. */
 export class Executor<Op> {
   constructor(
@@ -63,6 +66,20 @@ export class Executor<Op> {
     for (const [key, delta] of writes.adds) {
       store.put(key, ((store.get(key) ?? 0) as number) + delta);
     }
+  }
+
+  /** Fills a new store; false if it has been filled before. Begun again after a crash, it repeats. */
+  seed(options: unknown): boolean {
+    const { store } = this.services;
+    if (store.get(SEEDED) !== undefined) return false;
+    let count = 0;
+    for (const [key, value] of this.ledger.seed?.(this.shards, options) ?? []) {
+      store.put(key, value);
+      if (++count % SEED_BATCH === 0) store.commit();
+    }
+    store.put(SEEDED, true);
+    store.commit();
+    return true;
   }
 
   /** Deletes the rows of one shard that have outlived their purpose. */

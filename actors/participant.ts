@@ -48,9 +48,7 @@ import { Watermarks } from "./watermarks.ts";
 
 const MAX_BACKOFF = 4;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
-const SEED_BATCH = 20_000;
 const SWEEP_MS = 10_000;
-const SEEDED = "meta/seeded";
 
 export type { ParticipantConfig } from "./participant_facts.ts";
 
@@ -79,7 +77,7 @@ class Participant<Op> implements Role {
   constructor(
     private readonly services: Services,
     private readonly config: ParticipantConfig,
-    private readonly ledger: Ledger<Op>,
+    ledger: Ledger<Op>,
   ) {
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
@@ -120,8 +118,7 @@ class Participant<Op> implements Role {
 
   recover(): void {
     const store = this.services.openStore();
-    const fresh = store.get(SEEDED) === undefined;
-    if (fresh) this.#seed();
+    const fresh = this.#executor.seed(this.config.seed);
     const { leaseMs, driftPpm, edges } = this.config;
     const lease = coordinatorLease(leaseMs, driftPpm);
     this.#leases = new Leases(lease, edges, this.services.clock.now(), fresh);
@@ -140,17 +137,6 @@ class Participant<Op> implements Role {
     const count = found.inDoubt.length;
     if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
     this.#sweep();
-  }
-
-  #seed(): void {
-    const { store } = this.services;
-    let count = 0;
-    for (const [key, value] of this.ledger.seed?.(this.config.shards, this.config.seed) ?? []) {
-      store.put(key, value);
-      if (++count % SEED_BATCH === 0) store.commit();
-    }
-    store.put(SEEDED, true);
-    store.commit();
   }
 
   drain(): void {
