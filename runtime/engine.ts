@@ -56,8 +56,9 @@ function sort(actions: readonly Action[]): Omit<Step<never>, "state"> {
   for (const action of actions) {
     const params = action.params as Record<string, unknown> | undefined;
     if (action.type === "xstate.raise") {
+      if (params?.["delay"] === undefined) continue; // Raised at once: it is part of this step.
       // Two without a name would be taken for one timer.
-      if (params?.["id"] === undefined) throw new TypeError("A delayed raise must have an id");
+      if (params["id"] === undefined) throw new TypeError("A delayed raise must have an id");
       timers.push({
         set: String(params["id"]),
         delayMs: Number(params["delay"]),

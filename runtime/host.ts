@@ -37,7 +37,7 @@ import {
   type SendOptions,
   type Services,
 } from "./role.ts";
-import { roleMachine } from "./role_machine.ts";
+import { type RoleEvent, roleMachine } from "./role_machine.ts";
 import { type Timer, Timers } from "./timers.ts";
 
 /** Frames read in one turn at most, so that timers and commits are never starved. */
@@ -66,6 +66,8 @@ export interface HostHooks {
   /** The role is gone: `undefined` after an orderly stop. */
   readonly ended: (error: Error | undefined) => void;
   readonly epoch: () => number;
+  /** See {@link Services.outside}. */
+  readonly outside?: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** What {@link Host.turn} says about the next one. */
@@ -87,6 +89,7 @@ export class Host implements Services {
   readonly #outbox: Outbox;
   readonly #role: Role;
   readonly #lifecycle: AnyActorRef;
+  readonly #effects: (() => unknown)[] = [];
   readonly #waits: { readonly number: number; readonly durable: () => void }[] = [];
   readonly #asks = new Map<number, { done: (body: ReplyBody) => void; timer: Timer }>();
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
@@ -97,6 +100,7 @@ export class Host implements Services {
   readonly #stoppers: Envelope[] = [];
   #store: Store | undefined;
   #forced = false;
+  #storeCommits = 0;
   #lazyTimer: Timer | undefined;
   #calls: number;
   #heldBytes = 0;
@@ -117,15 +121,18 @@ export class Host implements Services {
       this.#bury(reason, { ...envelope, from: this.address });
     });
     this.#role = definition.create(this, config as never);
+    const perform = (effect: () => unknown) => () => void this.#effects.push(effect);
     this.#lifecycle = createActor(
       roleMachine.provide({
         actions: {
-          recover: () => this.#recover(),
-          serve: () => this.#serve(),
-          drain: () => this.#drain(),
-          answerDrain: () => this.#answerAll(this.#drainers),
-          stop: () => this.#stop(),
-          reject: () => this.log("warning", `${address}: unexpected step in state ${this.state}`),
+          recover: perform(() => this.#recover()),
+          serve: perform(() => this.#serve()),
+          drain: perform(() => this.#drain()),
+          answerDrain: perform(() => this.#answerAll(this.#drainers)),
+          stop: perform(() => this.#stop()),
+          reject: perform(() =>
+            this.log("warning", `${address}: unexpected step in state ${this.state}`)
+          ),
         },
       }),
     );
@@ -161,6 +168,10 @@ export class Host implements Services {
   }
   wake(): void {
     this.hooks.wake();
+  }
+  outside<T>(work: Promise<T>): Promise<T> {
+    const ended = this.hooks.outside?.(work) ?? work;
+    return ended.finally(() => this.wake());
   }
   log(kind: LogKind, text: string): void {
     this.hooks.log(kind, text);
@@ -230,6 +241,12 @@ export class Host implements Services {
     this.#deadCounts[reason] = (this.#deadCounts[reason] ?? 0) + count;
     this.#dead.push({ reason, to, from, type, state: this.state });
     if (this.#dead.length > KEPT_DEAD_LETTERS) this.#dead.shift();
+  }
+
+  /** Gives the role's life an event, then performs what it named: never inside of XState. */
+  #live(event: RoleEvent): void {
+    this.#lifecycle.send(event);
+    for (const effect of this.#effects.splice(0)) effect();
   }
 
   // Turns ------------------------------------------------------------------------------------
@@ -364,10 +381,10 @@ export class Host implements Services {
         return this.start();
       case "$drain":
         this.#drainers.push(envelope);
-        return this.#lifecycle.send({ type: "drain" });
+        return this.#live({ type: "drain" });
       case "$stop":
         this.#stoppers.push(envelope);
-        return this.#lifecycle.send({ type: "stop" });
+        return this.#live({ type: "stop" });
       case "$flush":
         return this.#whenFlushed(() => this.reply(envelope, { state: this.state }));
       case "$persist":
@@ -428,6 +445,7 @@ export class Host implements Services {
     if (this.#lazyTimer !== undefined) this.timers.cancel(this.#lazyTimer);
     this.#lazyTimer = undefined;
     this.#store.commit();
+    this.#storeCommits++;
     this.#deliverDurable();
   }
 
@@ -435,14 +453,14 @@ export class Host implements Services {
 
   /** Recovers and serves. */
   start(): void {
-    this.#lifecycle.send({ type: "start" });
+    this.#live({ type: "start" });
   }
 
   #recover(): void {
     try {
       this.#role.recover?.();
       queueMicrotask(() => {
-        this.#lifecycle.send({ type: "recovered" });
+        this.#live({ type: "recovered" });
         this.wake();
       });
     } catch (error) {
@@ -468,7 +486,8 @@ export class Host implements Services {
   #drain(): void {
     this.#role.drain?.();
     const poll = () => {
-      if (this.#role.drained?.() ?? true) return this.#lifecycle.send({ type: "drained" });
+      if (this.state !== "draining") return; // It was told to stop meanwhile.
+      if (this.#role.drained?.() ?? true) return this.#live({ type: "drained" });
       this.timers.set(this.clock.now() + DRAIN_POLL_MS, poll);
     };
     this.timers.set(this.clock.now(), poll);
@@ -481,8 +500,9 @@ export class Host implements Services {
       if (this.#store?.dirty) this.#store.commit();
       this.#store?.close();
       this.#store = undefined;
-      this.#lifecycle.send({ type: "stopped" });
+      this.#live({ type: "stopped" });
       for (const starter of this.#starters.splice(0)) this.fail(starter, "notServing");
+      this.#answerAll(this.#drainers); // Told to drain before it served, or to stop meanwhile.
       this.#answerAll(this.#stoppers);
       this.#outbox.flush();
       this.#ended = true;
@@ -509,6 +529,7 @@ export class Host implements Services {
       deadLetters: { ...this.#deadCounts },
       lastDeadLetters: this.#dead.slice(-10),
       timers: this.timers.size,
+      storeCommits: this.#storeCommits,
     };
   }
 }

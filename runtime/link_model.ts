@@ -75,12 +75,15 @@ export function checkLinkChange(change: Partial<LinkParameters>): void {
       if (typeof value !== "boolean") throw new RangeError("Cannot set link up: not a boolean");
       continue;
     }
-    if (!(name in LOCAL_LINK)) throw new RangeError(`Cannot set link ${name}: no such parameter`);
-    const highest = name === "loss" || name === "duplicate" || name === "reorder" ? 1 : Infinity;
+    if (!Object.hasOwn(LOCAL_LINK, name)) {
+      throw new RangeError(`Cannot set link ${name}: no such parameter`);
+    }
+    const share = name === "loss" || name === "duplicate" || name === "reorder";
+    const highest = share ? 1 : Number.MAX_VALUE; // Forever is no delay: that is loss.
     if (typeof value !== "number" || !(value >= 0 && value <= highest)) {
       throw new RangeError(
         `Cannot set link ${name} to ${String(value)}: it must be at least 0` +
-          (highest === 1 ? " and at most 1" : ""),
+          (share ? " and at most 1" : " and finite"),
       );
     }
   }

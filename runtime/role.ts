@@ -62,6 +62,11 @@ export interface Services {
   observe(): Observer | undefined;
   /** Makes sure that the host takes a turn soon; call it after work done outside of a turn. */
   wake(): void;
+  /**
+   * Marks work whose end comes from outside of the ports, such as cryptography done by the
+   * platform, and takes a turn when it has ended. Virtual time stands still meanwhile.
+   */
+  outside<T>(work: Promise<T>): Promise<T>;
   /** Says something to the operator's log. */
   log(kind: LogKind, text: string): void;
 }

@@ -111,7 +111,10 @@ class TelecomApi implements GatewayApplication {
     entries: readonly Entry[],
     token: string | undefined,
   ): Promise<string | undefined> {
-    const caller = token === undefined ? undefined : await this.#verifier.verify(token);
+    const { services } = this.gateway;
+    const caller = token === undefined
+      ? undefined
+      : await services.outside(this.#verifier.verify(token));
     const responses = await Promise.all(entries.map(async (entry) => {
       if (entry.kind !== "request" && entry.kind !== "notification") return responseTo(entry);
       const result = await this.#perform(entry.method, entry.params, caller).catch((error) => {

@@ -49,6 +49,8 @@ export function createVerifier(
     throw new RangeError(`Cannot make a verifier: limit must be 1 or more, got ${limit}`);
   }
   const known = new Map<string, Known>();
+  /** A burst of requests with a new token verifies it once. */
+  const underWay = new Map<string, Promise<Principal | AuthError>>();
   const revoked = new Map<string, number>();
   let sweepAt = 64;
 
@@ -64,9 +66,18 @@ export function createVerifier(
     return principal;
   }
 
-  async function verify(token: string): Promise<Principal | AuthError> {
+  function verify(token: string): Promise<Principal | AuthError> {
     const cached = verifyCached(token);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) return Promise.resolve(cached);
+    let checking = underWay.get(token);
+    if (checking === undefined) {
+      checking = check(token).finally(() => underWay.delete(token));
+      underWay.set(token, checking);
+    }
+    return checking;
+  }
+
+  async function check(token: string): Promise<Principal | AuthError> {
     const verified = await verifyToken(publicKey, token, now());
     if (isAuthError(verified)) return verified;
     if (revoked.has(verified.tokenId)) return refused("token_revoked");

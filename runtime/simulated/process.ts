@@ -33,7 +33,7 @@ export interface ProcessOptions {
   readonly ports: Omit<Ports, "openStore">;
   /** Opens the store; undefined for a role that was given none. */
   readonly openStore: ((changed: () => void) => SimulatedStore) | undefined;
-  readonly hooks: Pick<HostHooks, "log" | "epoch">;
+  readonly hooks: Pick<HostHooks, "log" | "epoch" | "outside">;
   readonly beat: () => void;
   /** The process is gone. */
   readonly gone: (process: Process) => void;

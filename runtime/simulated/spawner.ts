@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { InboxSize } from "../inbox.ts";
 import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
@@ -35,6 +36,7 @@ export class SimulatedSpawner implements Spawner {
   readonly #modules = new Map<string, Record<string, unknown>>();
   readonly #lag: SimulatedRandom;
   #loading: Promise<void> = Promise.resolve();
+  #outsideWork: Promise<void> = Promise.resolve();
   #imports = 0;
   #slots = 0;
 
@@ -42,7 +44,7 @@ export class SimulatedSpawner implements Spawner {
     this.#lag = new SimulatedRandom(deriveSeed(options.seed, "turns"));
   }
 
-  /** Whether a module is being imported: virtual time waits for that. */
+  /** Whether a module is being imported, or a role does work outside: virtual time waits. */
   get importing(): boolean {
     return this.#imports > 0;
   }
@@ -85,6 +87,28 @@ export class SimulatedSpawner implements Spawner {
     }
   }
 
+  /**
+   * Holds up virtual time until something outside of it has ended. What is under way at once ends
+   * in the order in which it began, each in a macrotask of its own: whichever the platform
+   * finishes first, the run is the same.
+   */
+  async #outside<T>(work: Promise<T>): Promise<T> {
+    this.#imports++;
+    work.catch(() => {}); // Looked at below, perhaps later than it fails.
+    const before = this.#outsideWork;
+    const turn = Promise.withResolvers<void>();
+    this.#outsideWork = turn.promise;
+    try {
+      await before;
+      return await work;
+    } finally {
+      setImmediate(() => {
+        this.#imports--;
+        turn.resolve();
+      });
+    }
+  }
+
   /** Starts a role whose definition is at hand. */
   launch(
     spec: Omit<RoleSpec, "module" | "name">,
@@ -123,6 +147,7 @@ export class SimulatedSpawner implements Spawner {
       hooks: {
         log: (kind, text) => log?.(address, kind, text),
         epoch: () => switchboard.epoch,
+        outside: (work) => this.#outside(work),
       },
       beat: () => switchboard.beat(slot),
       gone: (gone) => this.#forget(gone),
