@@ -52,12 +52,6 @@ export class Cluster {
       (from, to) =>
         switchboard.get(from, to) !== undefined && switchboard.get(to, from) !== undefined,
     );
-    const slots = spawner as Partial<{ slotOf(address: Address): number | undefined }>;
-    const { hangMs = 5000 } = hooks;
-    const beats = (address: Address) => {
-      const slot = slots.slotOf?.(address);
-      return slot === undefined ? 0 : switchboard.beats(slot);
-    };
     this.#supervisor = new Supervisor({
       spawner,
       timers: host.timers,
@@ -65,7 +59,7 @@ export class Cluster {
       wake: () => host.wake(),
       log: (kind, text) => this.#log(host.address, kind, text),
       ...(hooks.supervision === undefined ? {} : { policy: hooks.supervision }),
-      ...(hangMs > 0 && slots.slotOf !== undefined ? { beats, hangMs } : {}),
+      ...(hooks.hangMs === undefined ? {} : { hangMs: hooks.hangMs }),
       spawned: (address, _, first) => void this.#spawned(address, first),
       ended: (address, reason) => this.#ended(address, reason),
       gaveUp: () => this.#lost++,

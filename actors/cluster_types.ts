@@ -22,7 +22,7 @@ export interface ClusterHooks {
   /** A step of the start, for progress. */
   readonly progress?: (text: string) => void;
   readonly supervision?: Partial<SupervisionInput>;
-  /** How long a role may take no turn until it counts as hung, in ms; 0: never. */
+  /** How long a role may take no turn until it counts as hung, in ms. Default 5000. */
   readonly hangMs?: number;
 }
 

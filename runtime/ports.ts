@@ -187,6 +187,13 @@ export interface Spawner {
   spawn(spec: RoleSpec): Promise<Spawned>;
   /** Takes the right to speak from the present incarnation of an address. */
   fence(address: Address): void;
+  /**
+   * A counter that a healthy role moves at least once a second; undefined where none runs. One
+   * that stands still belongs to a role that takes no turns any more.
+   */
+  beats(address: Address): number | undefined;
+  /** Threads that were fenced and have not ended: they never yield, so nothing can end them. */
+  readonly lostThreads: number;
 }
 
 /** Everything a role's host is given. */

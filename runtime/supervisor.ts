@@ -32,9 +32,7 @@ export interface SupervisorOptions {
   readonly wake: () => void;
   readonly log: (kind: LogKind, text: string) => void;
   readonly policy?: Partial<SupervisionInput>;
-  /** A counter that a healthy role moves at least every second; undefined: hangs are not seen. */
-  readonly beats?: (address: Address) => number;
-  /** A role whose counter stands still for this long hangs, in ms. Default 5000. */
+  /** A role whose counter of turns stands still for this long hangs, in ms. Default 5000. */
   readonly hangMs?: number;
   /** Called with each new incarnation, to start it. */
   readonly spawned?: (address: Address, incarnation: number, first: boolean) => void;
@@ -81,7 +79,7 @@ export class Supervisor {
         reject: ({ key }) => options.log("warning", `${key}: unexpected event for its supervisor`),
       },
     });
-    if (options.beats !== undefined) this.#watchBeats();
+    this.#watchBeats();
   }
 
   /** Starts a role and keeps it running; resolves when its first incarnation takes messages. */
@@ -129,13 +127,13 @@ export class Supervisor {
   }
 
   #watchBeats(): void {
-    const { timers, now, beats, hangMs = 5000 } = this.options;
+    const { timers, now, spawner, hangMs = 5000 } = this.options;
     timers.set(now() + CHECK_MS, () => this.#watchBeats());
     for (const { key, facts } of [...this.#roles]) {
       if (facts.spawned === undefined) continue;
-      const beat = beats!(key);
-      if (beat !== facts.beats) {
-        facts.beats = beat;
+      const beat = spawner.beats(key);
+      if (beat === undefined || beat !== facts.beats) {
+        facts.beats = beat ?? -1;
         facts.beatAt = now();
       } else if (now() - facts.beatAt > hangMs) {
         facts.spawned = undefined;

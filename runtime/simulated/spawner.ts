@@ -49,7 +49,11 @@ export class SimulatedSpawner implements Spawner {
     return this.#imports > 0;
   }
 
-  /** Processes that were fenced and have not ended. */
+  beats(address: Address): number | undefined {
+    const process = this.#processes.get(address);
+    return process === undefined ? undefined : this.options.switchboard.beats(process.slot);
+  }
+
   get lostThreads(): number {
     return this.#zombies.size;
   }

@@ -59,9 +59,13 @@ export class WorkerSpawner implements Spawner {
     }
   }
 
-  /** Threads that were fenced and have not ended: they never yield, so nothing can end them. */
   get lostThreads(): number {
     return this.#lost;
+  }
+
+  beats(address: Address): number | undefined {
+    const running = this.#running.get(address);
+    return running === undefined ? undefined : this.options.switchboard.beats(running.slot);
   }
 
   /**

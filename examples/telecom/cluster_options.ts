@@ -1,0 +1,182 @@
+/**
+ * The command line of `cluster`: from arguments to checked options.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { builtInProfiles } from "./built_in_profiles.ts";
+import { CommandError } from "./command_error.ts";
+import { DEFAULT_SUBSCRIBERS } from "./data_folder.ts";
+
+/** What `cluster` was asked to do. */
+export interface ClusterOptions {
+  /** Name of a built-in profile, or a file. */
+  readonly profile: string;
+  /** How long to run, in ms; undefined: until it is told to stop. */
+  readonly forMs: number | undefined;
+  /** Requests a second; 0 for none, `max` for as many as get answered. */
+  readonly load: number | "max";
+  /** Built-in subscribers of a new data folder; undefined: 10,000, or what a kept one has. */
+  readonly subscribers: number | undefined;
+  /** Data folder; undefined: a fresh one that is removed at the end. */
+  readonly data: string | undefined;
+  readonly http: { readonly hostname: string; readonly port: number };
+  /** Where to write tokens to. */
+  readonly tokenFile: string | undefined;
+  /** Seed of links and traffic; undefined: any. */
+  readonly seed: number | undefined;
+  /** Links without delay. */
+  readonly fast: boolean;
+  /** Whether the last line of standard output is the report as JSON. */
+  readonly json: boolean;
+  /** Where to write every operation of the traffic to. */
+  readonly history: string | undefined;
+}
+
+const VALUES = [
+  "profile",
+  "for",
+  "load",
+  "subscribers",
+  "data",
+  "http",
+  "token-file",
+  "seed",
+  "report",
+  "history",
+] as const;
+const MAX_LOAD = 1_000_000;
+const MAX_SUBSCRIBERS = 10_000_000;
+const MAX_SEED = 2 ** 32 - 1;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** What `cluster --help` prints. */
+export const CLUSTER_HELP: string = `Usage: deno task cluster [OPTIONS]
+
+Starts a cluster, each role in a worker of its own, serves its API over HTTP and drives traffic.
+The first line on standard error once it serves is "ready URL".
+
+  --profile NAME|FILE  ${builtInProfiles.map(({ name }) => name).join(", ")}, or a JSON file
+                       (default carrier)
+  --for DURATION       stop after this long: 10s, 500ms, 2m, 1h (default: until Ctrl-C)
+  --load N|max         requests a second, as Poisson arrivals; 0 for none; max for a closed loop
+                       of 64 clients (default 200)
+  --subscribers N      built-in subscribers of a new data folder, 2 to ${MAX_SUBSCRIBERS}
+                       (default ${DEFAULT_SUBSCRIBERS}, or what a kept folder has)
+  --data DIR           keep everything there; a folder that exists is opened again with all that
+                       is in it (default: a fresh temporary folder, removed at the end)
+  --http HOST:PORT     where to serve, [::1]:8080 for IPv6; port 0 picks a free one
+                       (default 127.0.0.1:8080)
+  --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
+                       one subscriber, good for 24 hours, readable by the owner alone
+  --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
+  --fast               links without delay, jitter and limit of bandwidth
+  --report json        print the report as one JSON object, the last line of standard output
+  --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:
+                       {id, client, op, args, at_us} before it is sent, and
+                       {id, at_us, result | error} when it has returned
+  --help               print this
+
+Ctrl-C or SIGTERM stops it in order, within 5 seconds; a second Ctrl-C ends it at once.
+
+Exit codes: 0 it stopped in order and kept all the money; 1 it did not; 2 it cannot work with what
+it was given; 75 it lost a role or threads for good and has stopped in order: start it again with
+the same --data (a service manager does this by itself); 130 it was interrupted.
+`;
+
+/**
+ * Reads the arguments of `cluster`.
+ *
+ * @returns The options, or `help`.
+ * @throws {CommandError} for an unknown option or a value that cannot be used.
+ */
+export function parseClusterOptions(args: readonly string[]): ClusterOptions | "help" {
+  const strays: string[] = [];
+  const given = parseArgs([...args], {
+    string: VALUES,
+    boolean: ["fast", "help"],
+    alias: { help: "h" },
+    unknown: (arg) => {
+      strays.push(arg);
+      return false;
+    },
+  });
+  if (given.help) return "help";
+  const [stray] = strays;
+  if (stray !== undefined) throw refuse(stray);
+  const extra = given._[0];
+  if (extra !== undefined) throw refuse(String(extra));
+  const text = (name: typeof VALUES[number]): string | undefined => {
+    const value = given[name];
+    if (value === "") throw new CommandError(`Cannot read --${name}: it needs a value`);
+    return value as string | undefined;
+  };
+  const report = text("report");
+  if (report !== undefined && report !== "json") {
+    throw new CommandError(`Cannot read --report: it must be json, got ${quote(report)}`);
+  }
+  return {
+    profile: text("profile") ?? "carrier",
+    forMs: map(text("for"), readDuration),
+    load: map(text("load"), readLoad) ?? 200,
+    subscribers: map(
+      text("subscribers"),
+      (value) => readInteger("subscribers", value, 2, MAX_SUBSCRIBERS),
+    ),
+    data: text("data"),
+    http: readAddress(text("http") ?? "127.0.0.1:8080"),
+    tokenFile: text("token-file"),
+    seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
+    fast: given.fast,
+    json: report === "json",
+    history: text("history"),
+  };
+}
+
+function map<T>(value: string | undefined, read: (value: string) => T): T | undefined {
+  return value === undefined ? undefined : read(value);
+}
+
+function refuse(arg: string): CommandError {
+  const what = arg.startsWith("-") ? "option" : "argument";
+  return new CommandError(`Unknown ${what} ${quote(arg)}: see deno task cluster --help`);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}
+
+function readDuration(text: string): number {
+  const [, digits = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Number(digits) * (UNITS_MS[unit] ?? 0);
+  if (ms > 0) return ms;
+  throw new CommandError(
+    `Cannot read --for: it must be a duration above 0 such as 10s, 500ms or 2m, got ${quote(text)}`,
+  );
+}
+
+function readLoad(text: string): number | "max" {
+  return text === "max" ? text : readInteger("load", text, 0, MAX_LOAD, " or max");
+}
+
+function readInteger(name: string, text: string, least: number, most: number, or = ""): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= most) return value;
+  throw new CommandError(
+    `Cannot read --${name}: it must be a whole number from ${least} to ${most}${or}, ` +
+      `got ${quote(text)}`,
+  );
+}
+
+function readAddress(text: string): { hostname: string; port: number } {
+  const [, six, four, digits = ""] =
+    /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]*)):(\d{1,5})$/.exec(text) ?? [];
+  const hostname = six ?? four;
+  const port = Number(digits);
+  if (hostname !== undefined && port <= 65_535) return { hostname, port };
+  throw new CommandError(
+    `Cannot read --http: it must be HOST:PORT such as 127.0.0.1:8080 or [::1]:0, got ${
+      quote(text)
+    }`,
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * The one place where the telecom application and a system of workers are put together: from a
+ * profile and keys to a cluster that can be started. The command line, `mod.ts` and the tests all
+ * compose through here.
+ *
+ * @module
+ */
+import { Cluster, type ClusterHooks, type ClusterPlan } from "../../actors/cluster.ts";
+import { WorkerSystem } from "../../runtime/worker/system.ts";
+import type { ApiConfig } from "./gateway_api.ts";
+import type { SeedOptions } from "./ledger.ts";
+import { profileLinks } from "./profile_links.ts";
+import type { NodeRole, Profile } from "./profiles.ts";
+import { SHARDS } from "./rows.ts";
+
+/** How long a session lasts, in ms. */
+export const SESSION_MS: number = 60 * 60 * 1000;
+
+/** Attempts of one write, each at another coordinator. */
+const ATTEMPTS = 2;
+
+/** What a telecom cluster is made of. */
+export interface TelecomOptions {
+  readonly profile: Profile;
+  /** Verifies tokens; who holds the private key can make them. */
+  readonly publicKey: CryptoKey;
+  /** An existing folder for the stores. */
+  readonly data: string;
+  /** How many built-in subscribers a new data folder is filled with. */
+  readonly subscribers: number;
+  /** Where the gateways listen; undefined for none. */
+  readonly http?: { readonly hostname: string; readonly port: number } | undefined;
+  /** Links without delay, jitter and limit of bandwidth. Default false. */
+  readonly fast?: boolean | undefined;
+  /** Seed of the link models' randomness. Default 1. */
+  readonly seed?: number | undefined;
+  readonly hooks?: ClusterHooks | undefined;
+}
+
+/** A cluster and the system of workers it runs on. */
+export interface Composition {
+  readonly cluster: Cluster;
+  readonly system: WorkerSystem;
+}
+
+/** Puts a cluster together; `cluster.start()` starts it, disposing of `system` ends its workers. */
+export function composeCluster(options: TelecomOptions): Composition {
+  const { profile, fast = false, seed = 1, hooks = {} } = options;
+  const unhindered = fast ? { delayMs: 0, jitterMs: 0, bandwidthMbps: 0 } : {};
+  const made: { system?: WorkerSystem } = {};
+  const cluster = new Cluster(
+    (client) =>
+      made.system = WorkerSystem.create({
+        nodes: profile.nodes.map(({ name }) => name),
+        links: profileLinks(profile).map((link) => ({ ...link, ...unhindered, up: true })),
+        seed,
+        client,
+        ...(hooks.log === undefined ? {} : { log: hooks.log }),
+      }),
+    planCluster(options),
+    hooks,
+  );
+  return { cluster, system: made.system! };
+}
+
+/** What the cluster of a profile consists of. */
+export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hooks">): ClusterPlan {
+  const { profile, publicKey, data, subscribers, http } = options;
+  const module = new URL("./roles.ts", import.meta.url).href;
+  const edges = namesOf(profile, "gateway");
+  return {
+    nodes: profile.nodes.map(({ name, tier, roles }) => ({
+      name,
+      tier,
+      gateway: roles.includes("gateway"),
+      coordinator: roles.includes("coordinator"),
+      participant: roles.includes("participant"),
+    })),
+    settings: profile.settings,
+    shards: SHARDS,
+    participant: { module, name: "participant" },
+    gateway: { module, name: "gateway" },
+    application: {
+      publicKey,
+      edges,
+      sessionMs: SESSION_MS,
+      attempts: ATTEMPTS,
+    } satisfies ApiConfig,
+    seed: { subscribers, edges: edges.length } satisfies SeedOptions,
+    data,
+    ...(http === undefined ? {} : { http }),
+  };
+}
+
+/** The nodes of a profile that have a role, in its order. */
+export function namesOf(profile: Profile, role: NodeRole): readonly string[] {
+  return profile.nodes.filter(({ roles }) => roles.includes(role)).map(({ name }) => name);
+}
+
+/** Files of all stores of a cluster, relative to its data folder. */
+export function storeFiles(cluster: Cluster): readonly string[] {
+  return cluster.addresses.flatMap((address) => {
+    const store = cluster.spec(address)?.store;
+    return store === undefined ? [] : [store.slice(store.lastIndexOf("/") + 1)];
+  });
+}
+
+/**
+ * Where all gateways of a process can listen: on `port` or, if that is 0, on a free one. They
+ * share it, so somebody else's listener must be noticed before.
+ *
+ * @throws {Deno.errors.AddrInUse} if someone listens there
+ */
+export function findPort(
+  { hostname = "127.0.0.1", port }: { readonly hostname?: string; readonly port: number },
+): { readonly hostname: string; readonly port: number } {
+  using listener = Deno.listen({ hostname, port });
+  return { hostname, port: listener.addr.port };
+}

@@ -1,0 +1,25 @@
+/**
+ * The runtime: what roles are written against, and the parts they are run with. It knows no
+ * protocol and chooses no implementation: see `./worker` and `./simulated` for those.
+ *
+ * - {@link defineActor} makes a role of an XState machine, {@link defineRole} of a table of messages.
+ * - {@link Instances} keeps many short lives of one machine, stepped by {@link TableEngine} or
+ *   {@link LiveEngine}.
+ * - `ports.ts` says what a role needs of the world outside.
+ *
+ * @module
+ */
+export * from "./actor.ts";
+export * from "./codec.ts";
+export * from "./engine.ts";
+export * from "./histogram.ts";
+export * from "./host.ts";
+export * from "./instances.ts";
+export * from "./link_model.ts";
+export type * from "./ports.ts";
+export * from "./random.ts";
+export * from "./role.ts";
+export * from "./supervisor.ts";
+export type * from "./supervisor_machine.ts";
+export * from "./switchboard.ts";
+export * from "./timers.ts";

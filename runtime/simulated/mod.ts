@@ -1,0 +1,10 @@
+/**
+ * Roles in virtual time: {@link SimulatedSystem} runs the same definitions as the workers do, in one
+ * thread, over simulated mailboxes and disks, and replays a run exactly by its seed.
+ *
+ * @module
+ */
+export * from "./system.ts";
+export * from "./scheduler.ts";
+export * from "./store.ts";
+export * from "./spawner.ts";

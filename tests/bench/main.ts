@@ -1,0 +1,95 @@
+/**
+ * `bench NAME`: measures one thing beside its baseline, in the same run and in turns, and says
+ * what came out. Nothing here fails because it was slow.
+ */
+import type { Bench } from "./figures.ts";
+import { table } from "./figures.ts";
+
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  messaging: async () => (await import("./messaging.ts")).messaging,
+  commit: async () => (await import("./commit.ts")).commit,
+  edge: async () => (await import("./edge.ts")).edge,
+  start: async () => (await import("./start.ts")).start,
+  mailbox: async () => (await import("./mailbox.ts")).mailbox,
+};
+
+const HELP = `Usage: bench NAME [--rounds N] [--report json]
+
+  --rounds N      measure each side N times, in turns; 1 to 100
+  --report json   print one JSON object as the last line of standard output
+  --help          print this
+
+Without a name it lists the benches.
+`;
+
+interface Wanted {
+  readonly name: string | undefined;
+  readonly help: boolean;
+  readonly json: boolean;
+  readonly rounds: number | undefined;
+}
+
+/** Runs a bench and returns the exit code: 0, 1 if it broke, 2 for a bad command line. */
+export async function bench(args: readonly string[]): Promise<number> {
+  const wanted = parse(args);
+  if (typeof wanted === "string") return complain(wanted);
+  if (wanted.help || wanted.name === undefined) {
+    console.log(wanted.help ? `${HELP}\n${await list()}` : await list());
+    return 0;
+  }
+  const load = BENCHES[wanted.name]!;
+  try {
+    const { run } = await load();
+    const progress = (text: string) => console.error(`${wanted.name}: ${text}`);
+    const { report, rows } = await run({ rounds: wanted.rounds, progress });
+    console.log(table(rows));
+    if (wanted.json) console.log(JSON.stringify({ bench: wanted.name, ...report }));
+    return 0;
+  } catch (error) {
+    console.error(`Cannot finish bench ${wanted.name}: ${(error as Error).message}`);
+    return 1;
+  }
+}
+
+function parse(args: readonly string[]): Wanted | string {
+  let name: string | undefined, rounds: number | undefined;
+  let help = false, json = false;
+  const rest = args.flatMap((arg) => /^--\w+=/.test(arg) ? split(arg) : [arg]);
+  for (let i = 0; i < rest.length; i++) {
+    const arg = rest[i]!;
+    if (arg === "--help" || arg === "-h") help = true;
+    else if (arg === "--report") {
+      if (rest[++i] !== "json") return `--report must be json, not ${rest[i] ?? "left out"}`;
+      json = true;
+    } else if (arg === "--rounds") {
+      const text = rest[++i] ?? "";
+      rounds = Number(text);
+      if (!/^\d+$/.test(text) || rounds < 1 || rounds > 100) {
+        return `--rounds must be a number from 1 to 100, not ${text || "left out"}`;
+      }
+    } else if (arg.startsWith("-")) return `unknown option ${arg}`;
+    else if (name !== undefined) return `one bench at a time, not ${name} and ${arg}`;
+    else if (!Object.hasOwn(BENCHES, arg)) {
+      return `there is no bench ${arg}: there are ${Object.keys(BENCHES).join(", ")}`;
+    } else name = arg;
+  }
+  return { name, help, json, rounds };
+}
+
+function split(arg: string): [string, string] {
+  const at = arg.indexOf("=");
+  return [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+function complain(text: string): number {
+  console.error(`Cannot run bench: ${text}`);
+  return 2;
+}
+
+async function list(): Promise<string> {
+  const lines: string[] = [];
+  for (const [name, load] of Object.entries(BENCHES)) {
+    lines.push(`  ${name.padEnd(10)} ${(await load()).summary}`);
+  }
+  return `Benches:\n${lines.join("\n")}`;
+}
