@@ -11,8 +11,11 @@ import { AskFailed, type Services } from "../runtime/role.ts";
 
 /** How patient a call is. */
 export interface CallPolicy {
+  /** How long an attempt is given, in ms. */
   readonly attemptMs: number;
+  /** How long the whole call is given, in ms. */
   readonly deadlineMs: number;
+  /** How many attempts are made at most. */
   readonly attempts: number;
 }
 
@@ -48,6 +51,7 @@ export class Caller {
   readonly #calls: Instances<Facts, CallEvent>;
   #count = 0;
 
+  /** A caller without calls. */
   constructor(private readonly services: Services) {
     this.#calls = new Instances<Facts, CallEvent>({
       engine: new TableEngine(call),

@@ -12,10 +12,15 @@ import type { ParticipantConfig } from "./participant.ts";
 
 /** A node of a cluster. */
 export interface NodePlan {
+  /** First part of the addresses of its roles. */
   readonly name: string;
+  /** Where it stands; tiers are stopped edges first. */
   readonly tier: "edge" | "core" | "cloud";
+  /** Whether it takes requests. */
   readonly gateway: boolean;
+  /** Whether it runs transactions. */
   readonly coordinator: boolean;
+  /** Whether it keeps shards. */
   readonly participant: boolean;
 }
 
@@ -23,29 +28,41 @@ export interface NodePlan {
 export interface RoleModule {
   /** Absolute URL. */
   readonly module: string;
+  /** Name of the export. */
   readonly name: string;
 }
 
 /** Times in ms. */
 export interface ClusterSettings {
+  /** Between two heartbeats. */
   readonly heartbeatIntervalMs: number;
+  /** Heartbeats missed in a row until a node counts as failed. */
   readonly missedLimit: number;
+  /** Until a transaction that lacks a vote is aborted. */
   readonly transactionTimeoutMs: number;
+  /** Of one coordinator; more are refused. */
   readonly maxConcurrentTransactions: number;
+  /** Until a lock conflict is a retryable no. */
   readonly lockTimeoutMs: number;
+  /** How long an edge may answer from an entry without renewing it. */
   readonly leaseMs: number;
+  /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
+  /** Until a message is sent again, before round trips are measured. */
   readonly resendMs: number;
 }
 
 /** A cluster to start. */
 export interface ClusterPlan {
+  /** In the order in which they are shown. */
   readonly nodes: readonly NodePlan[];
+  /** Times and limits. */
   readonly settings: ClusterSettings;
   /** How many shards the data has. */
   readonly shards: number;
   /** The application's participant and gateway. */
   readonly participant: RoleModule;
+  /** Made by `gatewayRole`; the participant by `participantRole`. */
   readonly gateway: RoleModule;
   /** Handed to the gateways' application. */
   readonly application: unknown;
@@ -59,7 +76,9 @@ export interface ClusterPlan {
 
 /** A role of a cluster. */
 export interface RolePlan {
+  /** What it does; the second part of its address. */
   readonly kind: "node" | "monitor" | "gateway" | "coordinator" | "participant";
+  /** How to start it. */
   readonly spec: RoleSpec;
 }
 

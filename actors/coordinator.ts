@@ -23,7 +23,13 @@ import {
 import type { Envelope } from "../runtime/codec.ts";
 import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import { defineRole, type MessageHandler, type Role, type Services } from "../runtime/role.ts";
+import {
+  defineRole,
+  type MessageHandler,
+  type Role,
+  type RoleDefinition,
+  type Services,
+} from "../runtime/role.ts";
 import { CoordinatorEffects } from "./coordinator_effects.ts";
 import {
   begunFacts,
@@ -50,7 +56,7 @@ const RETRY_BASE_MS = 10;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** The role of a coordinator. */
-export const coordinatorRole = defineRole<CoordinatorConfig>({
+export const coordinatorRole: RoleDefinition<CoordinatorConfig> = defineRole({
   name: "coordinator",
   create: (services, config) => new Coordinator(services, config),
 });

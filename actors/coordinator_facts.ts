@@ -22,8 +22,11 @@ export interface CoordinatorConfig {
   readonly voteTimeoutMs: number;
   /** How long an answer is waited for, until round trips are measured. */
   readonly resendMs: number;
+  /** How long an edge may trust an entry. */
   readonly leaseMs: number;
+  /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
+  /** More are refused. */
   readonly maxConcurrentTransactions: number;
   /** How often a transaction that met a conflict is begun again, under a new id. */
   readonly maxRetries: number;

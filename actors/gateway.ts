@@ -7,7 +7,13 @@
  */
 import type { Envelope } from "../runtime/codec.ts";
 import { Histogram } from "../runtime/histogram.ts";
-import { defineRole, type MessageHandler, type Role, type Services } from "../runtime/role.ts";
+import {
+  defineRole,
+  type MessageHandler,
+  type Role,
+  type RoleDefinition,
+  type Services,
+} from "../runtime/role.ts";
 import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
@@ -25,9 +31,13 @@ export interface GatewayConfig {
   readonly http?: { readonly hostname: string; readonly port: number };
   /** Who answers for the whole cluster's health and metrics. */
   readonly overseer: string;
+  /** How long a request may take. */
   readonly timeoutMs: number;
+  /** How long a cache entry may be trusted. */
   readonly leaseMs: number;
+  /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
+  /** Most entries kept. */
   readonly cacheEntries: number;
   /** Requests being worked on at once; more are refused. */
   readonly maxRequests: number;
@@ -45,12 +55,15 @@ export interface GatewayApplication {
   survives(entry: string, changed: readonly string[]): boolean;
   /** Most bytes of a body. */
   readonly bodyLimit: number;
+  /** Figures for metrics. */
   stats(): Readonly<Record<string, unknown>>;
 }
 
 /** What a gateway does for its application. */
 export interface Gateway {
+  /** Those of the role. */
   readonly services: Services;
+  /** Leased answers. */
   readonly cache: EdgeCache;
   /** Runs a transaction through some coordinator; asks another one if the first does not answer. */
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
@@ -67,8 +80,8 @@ interface Relayed {
 /** Makes the role of a gateway for an application. */
 export function gatewayRole(
   application: (gateway: Gateway, config: unknown) => GatewayApplication,
-) {
-  return defineRole<GatewayConfig>({
+): RoleDefinition<GatewayConfig> {
+  return defineRole({
     name: "gateway",
     create: (services, config) => new GatewayRole(services, config, application),
   });

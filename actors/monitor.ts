@@ -13,6 +13,7 @@ import {
   type MessageHandler,
   nodeOf,
   type Role,
+  type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
 import { isIndex, isRecord } from "./guards.ts";
@@ -39,7 +40,7 @@ interface Watched {
 }
 
 /** The role of a heartbeat monitor. */
-export const monitorRole = defineRole<MonitorConfig>({
+export const monitorRole: RoleDefinition<MonitorConfig> = defineRole({
   name: "monitor",
   create: (services, config) => new Monitor(services, config),
 });

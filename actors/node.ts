@@ -13,15 +13,18 @@ import {
   type MessageHandler,
   nodeOf,
   type Role,
+  type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
 import { isRecord } from "./guards.ts";
 
 /** Configuration of a node. Times in ms. */
 export interface NodeConfig {
+  /** Where it stands. */
   readonly tier: "edge" | "core" | "cloud";
   /** Roles that keep something on disk; they recover before anything else is started. */
   readonly durable: readonly string[];
+  /** Its heartbeat monitor. */
   readonly monitor: string;
   /** Roles that take requests from outside. */
   readonly gateways: readonly string[];
@@ -50,7 +53,7 @@ const RETRY_MS = 50;
 const PATIENCE_MS = 15_000;
 
 /** The role of a node. */
-export const nodeRole = defineRole<NodeConfig>({
+export const nodeRole: RoleDefinition<NodeConfig> = defineRole({
   name: "node",
   create: (services, config) => new NodeActor(services, config),
 });

@@ -26,7 +26,13 @@ import {
 import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { defineRole, type MessageHandler, type Role, type Services } from "../runtime/role.ts";
+import {
+  defineRole,
+  type MessageHandler,
+  type Role,
+  type RoleDefinition,
+  type Services,
+} from "../runtime/role.ts";
 import { hasId, isIndex } from "./guards.ts";
 import { Leases } from "./leases.ts";
 import { Executor } from "./executor.ts";
@@ -53,8 +59,8 @@ const SWEEP_MS = 10_000;
 export type { ParticipantConfig } from "./participant_facts.ts";
 
 /** Makes the role of a participant for an application's ledger. */
-export function participantRole<Op>(ledger: Ledger<Op>) {
-  return defineRole<ParticipantConfig>({
+export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<ParticipantConfig> {
+  return defineRole({
     name: "participant",
     create: (services, config) => new Participant(services, config, ledger),
   });

@@ -20,10 +20,13 @@ export interface ParticipantConfig {
   readonly coordinators: readonly string[];
   /** Addresses that may hold leases. */
   readonly edges: readonly string[];
+  /** Until a lock conflict is a retryable no. */
   readonly lockTimeoutMs: number;
   /** How long a decision is waited for before it is asked for, until round trips are measured. */
   readonly inquireMs: number;
+  /** How long an edge may trust an entry. */
   readonly leaseMs: number;
+  /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
   /** Roster epoch since which this store has kept these shards. */
   readonly storeSince: number;

@@ -14,6 +14,7 @@ import type { Locks } from "./locks.ts";
 
 /** Asks a participant for rows. */
 export interface ReadRequest {
+  /** What is asked; the ledger's business. */
   readonly query: unknown;
   /** Rows other participants gave already. */
   readonly rows: readonly (readonly [key: string, value: Value | null])[];

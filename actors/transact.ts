@@ -8,6 +8,7 @@ import type { Refusal } from "./ledger.ts";
 
 /** A transaction to run: operations by shard. */
 export interface TransactRequest {
+  /** What each shard is to do. */
   readonly shards: readonly { readonly shard: number; readonly operations: readonly unknown[] }[];
   /** Whose answer the client gets. */
   readonly answerShard: number;

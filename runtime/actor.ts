@@ -40,7 +40,6 @@
  *
  * @module
  */
-import type { AnyStateMachine, EventObject, InputFrom, StateMachine } from "xstate";
 import { MachineActor } from "./actor_role.ts";
 import type { Envelope } from "./codec.ts";
 import type { RoleDefinition, Services } from "./role.ts";
@@ -50,7 +49,7 @@ export interface ActorSelf {
   /** The message whose event caused the effect; undefined after a timer or a promise. */
   readonly cause: Envelope | undefined;
   /** Gives the machine an event, now or, from within an effect, after the present one. */
-  send(event: EventObject): void;
+  send(event: import("xstate").EventObject): void;
 }
 
 /** Performs one named action. */
@@ -59,12 +58,31 @@ export type PerformAction<P> = {
 }["perform"];
 
 /** The named actions of a machine, with their parameters. */
-export type ActionOf<M> = M extends // deno-lint-ignore no-explicit-any -- inferred, whatever the others are
-StateMachine<any, any, any, any, infer A, any, any, any, any, any, any, any, any, any, any> ? A
+// deno-lint-ignore no-explicit-any -- inferred, whatever the other parameters are
+export type ActionOf<M> = M extends import("xstate").StateMachine<
+  any,
+  any,
+  any,
+  any,
+  infer A,
+  any,
+  any,
+  any,
+  any,
+  any,
+  any,
+  any,
+  any,
+  any,
+  any
+> ? A
   : never;
 
 /** What an actor is made of. */
-export interface ActorDefinition<M extends AnyStateMachine, C = InputFrom<M>> {
+export interface ActorDefinition<
+  M extends import("xstate").AnyStateMachine,
+  C = import("xstate").InputFrom<M>,
+> {
   /** The machine; it may use everything XState has: `after`, `invoke`, children, and so on. */
   readonly machine: M;
   /** What is done when the machine names an action that it does not implement. */
@@ -72,7 +90,7 @@ export interface ActorDefinition<M extends AnyStateMachine, C = InputFrom<M>> {
     readonly [A in ActionOf<M> as A["type"]]?: PerformAction<A["params"]>;
   };
   /** The machine's input, made of the role's configuration. Default: the configuration itself. */
-  readonly input?: (config: C, services: Services) => InputFrom<M>;
+  readonly input?: (config: C, services: Services) => import("xstate").InputFrom<M>;
   /**
    * Checks of bodies by message type: a machine trusts its events, and their senders may be
    * anyone. A type that is named here is taken although the machine handles it by `"*"` only.
@@ -90,7 +108,10 @@ export interface ActorDefinition<M extends AnyStateMachine, C = InputFrom<M>> {
  *
  * @param definition the machine, and how its effects are performed
  */
-export function defineActor<M extends AnyStateMachine, C = InputFrom<M>>(
+export function defineActor<
+  M extends import("xstate").AnyStateMachine,
+  C = import("xstate").InputFrom<M>,
+>(
   definition: ActorDefinition<M, C>,
 ): RoleDefinition<C> {
   return {

@@ -32,8 +32,11 @@ export interface Metadata {
 
 /** One message as the receiver sees it. */
 export interface Envelope {
+  /** Whom it is for. */
   readonly to: Address;
+  /** The role that sent it. */
   readonly from: Address;
+  /** What kind of message it is. */
   readonly type: string;
   /** The exact bytes that were sent. */
   readonly bytes: Uint8Array;
@@ -43,19 +46,25 @@ export interface Envelope {
   readonly epoch: number;
   /** Vector clock of the sending node, by roster index of that epoch. */
   readonly clock: readonly number[];
+  /** What it carries besides its body. */
   readonly metadata: Metadata;
 }
 
 /** An envelope on its way out: body already coded. */
 export interface Outgoing {
+  /** Whom it is for. */
   readonly to: Address;
+  /** What kind of message it is. */
   readonly type: string;
+  /** The body, coded. */
   readonly bytes: Uint8Array;
+  /** What it carries besides its body. */
   readonly metadata?: Metadata | undefined;
 }
 
 /** A frame or body that cannot be read; becomes a dead letter. */
 export class MalformedFrame extends Error {
+  /** Always `MalformedFrame`. */
   override readonly name = "MalformedFrame";
 }
 

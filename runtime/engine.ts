@@ -8,7 +8,6 @@
 import {
   type AnyActorLogic,
   type AnyMachineSnapshot,
-  type AnyStateMachine,
   type EventObject,
   initialTransition,
   transition,
@@ -16,32 +15,45 @@ import {
 
 /** An effect a machine named: the type of its action and the parameters it resolved. */
 export interface Effect {
+  /** Name of the action. */
   readonly type: string;
+  /** Its parameters, resolved. */
   readonly params: unknown;
 }
 
 /** A timer a machine set (`after`, delayed `raise`) or cancelled. */
 export type TimerChange =
-  | { readonly set: string; readonly delayMs: number; readonly event: EventObject }
+  | {
+    readonly set: string;
+    readonly delayMs: number;
+    readonly event: import("xstate").EventObject;
+  }
   | { readonly cancel: string };
 
 /** What a step gives. */
 export interface Step<S> {
+  /** Where the machine is now. */
   readonly state: S;
+  /** What is to be performed, in order. */
   readonly effects: readonly Effect[];
+  /** Timers to set and cancel, in order. */
   readonly timers: readonly TimerChange[];
 }
 
 /** Steps instances of one machine; `S` is opaque to the caller. */
 export interface Engine<S> {
+  /** The id of the machine. */
   readonly id: string;
+  /** The first step of a new life. */
   start(input: unknown): Step<S>;
-  step(state: S, event: EventObject): Step<S>;
+  /** What an event leads to. */
+  step(state: S, event: import("xstate").EventObject): Step<S>;
   /** The state value, as text: `preparing.waiting`. */
   describe(state: S): string;
   /** Whether the machine has reached a final state. */
   done(state: S): boolean;
-  snapshot(state: S): AnyMachineSnapshot;
+  /** XState's own view of a state. */
+  snapshot(state: S): import("xstate").AnyMachineSnapshot;
 }
 
 interface Action {
@@ -84,18 +96,22 @@ export function describeValue(value: unknown): string {
 }
 
 /** Asks XState for every step. For machines whose context is large. */
-export class LiveEngine implements Engine<AnyMachineSnapshot> {
+export class LiveEngine implements Engine<import("xstate").AnyMachineSnapshot> {
   readonly id: string;
-  constructor(private readonly machine: AnyStateMachine) {
+  /** An engine for one machine. */
+  constructor(private readonly machine: import("xstate").AnyStateMachine) {
     this.id = machine.id;
   }
 
-  start(input: unknown): Step<AnyMachineSnapshot> {
+  start(input: unknown): Step<import("xstate").AnyMachineSnapshot> {
     const [state, actions] = initialTransition(this.machine as AnyActorLogic, input);
     return { state: state as AnyMachineSnapshot, ...sort(actions) };
   }
 
-  step(state: AnyMachineSnapshot, event: EventObject): Step<AnyMachineSnapshot> {
+  step(
+    state: import("xstate").AnyMachineSnapshot,
+    event: import("xstate").EventObject,
+  ): Step<import("xstate").AnyMachineSnapshot> {
     const [next, actions] = transition(this.machine as AnyActorLogic, state, event);
     if (next.status === "error") {
       throw new Error(`${this.id}: a guard or action threw on "${event.type}"`, {
@@ -105,15 +121,15 @@ export class LiveEngine implements Engine<AnyMachineSnapshot> {
     return { state: next as AnyMachineSnapshot, ...sort(actions) };
   }
 
-  describe(state: AnyMachineSnapshot): string {
+  describe(state: import("xstate").AnyMachineSnapshot): string {
     return describeValue(state.value);
   }
 
-  done(state: AnyMachineSnapshot): boolean {
+  done(state: import("xstate").AnyMachineSnapshot): boolean {
     return state.status === "done";
   }
 
-  snapshot(state: AnyMachineSnapshot): AnyMachineSnapshot {
+  snapshot(state: import("xstate").AnyMachineSnapshot): import("xstate").AnyMachineSnapshot {
     return state;
   }
 }
@@ -142,7 +158,8 @@ export class TableEngine implements Engine<number> {
   readonly #starts = new Map<string, Step<number>>();
   #known = 0;
 
-  constructor(machine: AnyStateMachine) {
+  /** An engine for one machine, with an empty table. */
+  constructor(machine: import("xstate").AnyStateMachine) {
     this.id = machine.id;
     this.#live = new LiveEngine(machine);
   }
@@ -162,7 +179,7 @@ export class TableEngine implements Engine<number> {
     return known;
   }
 
-  step(state: number, event: EventObject): Step<number> {
+  step(state: number, event: import("xstate").EventObject): Step<number> {
     const entry = this.#states[state]!;
     const key = eventKey(event);
     let known = entry.steps.get(key);
@@ -209,7 +226,7 @@ export class TableEngine implements Engine<number> {
     return this.#states[state]!.done;
   }
 
-  snapshot(state: number): AnyMachineSnapshot {
+  snapshot(state: number): import("xstate").AnyMachineSnapshot {
     return this.#states[state]!.snapshot;
   }
 }

@@ -25,7 +25,9 @@ const TRIES = 64;
 
 /** Sizes of the two rings in bytes, each a power of two. */
 export interface InboxSize {
+  /** Of the ring for most frames. */
   readonly normal: number;
+  /** Of the reserved room. */
   readonly urgent: number;
 }
 

@@ -10,9 +10,13 @@ import type { Timer, Timers } from "./timers.ts";
 
 /** One life of a machine. `facts` is the host's record of it. */
 export interface Instance<F> {
+  /** Names it among the instances of its machine. */
   readonly key: string;
+  /** The host's record of it: ids, payloads, addresses. */
   readonly facts: F;
+  /** Opaque to all but the engine. */
   state: unknown;
+  /** Timers the machine has set, by the name of their event. */
   readonly timers: Map<string, Timer>;
 }
 
@@ -23,7 +27,7 @@ export type Perform<F> = (instance: Instance<F>, params: never) => void;
 export type Observer = (
   machine: string,
   key: string,
-  event: EventObject,
+  event: import("xstate").EventObject,
   before: string,
   after: string,
   effects: readonly Effect[],
@@ -31,18 +35,25 @@ export type Observer = (
 
 /** What a registry needs of its host. */
 export interface InstancesOptions<F> {
+  /** Steps the machine. */
   readonly engine: Engine<unknown>;
   /** One function for every effect the machine names. */
   readonly effects: Readonly<Record<string, Perform<F>>>;
+  /** Where the timers of the machines are set. */
   readonly timers: Timers;
+  /** Cluster time in ms. */
   readonly now: () => number;
   /** Called when a machine has reached a final state, after its effects. */
   readonly done?: (instance: Instance<F>) => void;
+  /** Who looks on at the moment, if anyone. */
   readonly observe?: () => Observer | undefined;
 }
 
 /** The instances of one machine, by key. */
-export class Instances<F, E extends EventObject = EventObject> {
+export class Instances<
+  F,
+  E extends import("xstate").EventObject = import("xstate").EventObject,
+> {
   readonly #byKey = new Map<string, Instance<F>>();
   readonly #options: InstancesOptions<F>;
   // An effect may give its own or another instance an event: that one waits for its turn, so
@@ -50,18 +61,22 @@ export class Instances<F, E extends EventObject = EventObject> {
   readonly #queue: (() => void)[] = [];
   #running = false;
 
+  /** A registry without instances. */
   constructor(options: InstancesOptions<F>) {
     this.#options = options;
   }
 
+  /** How many are alive. */
   get size(): number {
     return this.#byKey.size;
   }
 
+  /** The living instance of a key. */
   get(key: string): Instance<F> | undefined {
     return this.#byKey.get(key);
   }
 
+  /** All living instances, the oldest first. */
   [Symbol.iterator](): IterableIterator<Instance<F>> {
     return this.#byKey.values();
   }

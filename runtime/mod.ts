@@ -15,6 +15,7 @@ export * from "./engine.ts";
 export * from "./histogram.ts";
 export * from "./host.ts";
 export * from "./instances.ts";
+export type { InboxSize } from "./inbox.ts";
 export * from "./link_model.ts";
 export type * from "./ports.ts";
 export * from "./random.ts";

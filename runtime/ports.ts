@@ -38,9 +38,13 @@ export type DeadLetterReason =
 
 /** What was not delivered, and why. Nothing vanishes. */
 export interface DeadLetter {
+  /** Why it was not handled. */
   readonly reason: DeadLetterReason;
+  /** Whom it was for. */
   readonly to: Address;
+  /** Who sent it, as far as is known. */
   readonly from: Address;
+  /** Its type, or what was wrong with its frame. */
   readonly type: string;
   /** State of the receiving role, where there was one. */
   readonly state: string;
@@ -82,6 +86,7 @@ export interface Frame {
 export interface Transport {
   /** This role's own slot and incarnation. */
   readonly slot: number;
+  /** Incarnation of the role. */
   readonly incarnation: number;
   /** Puts a frame into the mailbox of `to`. Never blocks. */
   transmit(to: Address, frame: Frame): SendResult;
@@ -97,6 +102,7 @@ export interface Transport {
 
 /** Parameters of one direction of a link; a fault is a change of one of them. */
 export interface LinkParameters {
+  /** Whether packets pass at all. */
   readonly up: boolean;
   /** Base one-way delay in ms. */
   readonly delayMs: number;
@@ -155,12 +161,15 @@ export interface Store {
   checkpoint(records: readonly unknown[]): void;
   /** Bytes of journal since the last checkpoint. */
   readonly journalBytes: number;
+  /** Lets go of it; what was not committed is lost. */
   close(): void;
 }
 
 /** A running role as its spawner sees it. */
 export interface Spawned {
+  /** Where it is reached. */
   readonly address: Address;
+  /** Counted from 1; a restarted role has a higher one. */
   readonly incarnation: number;
   /** Resolves when the role is gone, however it went, with the reason where one is known. */
   readonly exited: Promise<string>;
@@ -170,6 +179,7 @@ export interface Spawned {
 
 /** What to start. */
 export interface RoleSpec {
+  /** Where it will be reached. */
   readonly address: Address;
   /** Module that exports the role definition, as an absolute URL. */
   readonly module: string;
@@ -198,10 +208,15 @@ export interface Spawner {
 
 /** Everything a role's host is given. */
 export interface Ports {
+  /** Time. */
   readonly clock: Clock;
+  /** Chance. */
   readonly random: Random;
+  /** Mailboxes. */
   readonly transport: Transport;
+  /** Links between nodes. */
   readonly links: Links;
+  /** The node's vector clock. */
   readonly nodeClock: NodeClock;
   /** Opens the role's store; called once, during recovery. */
   readonly openStore: () => Store;

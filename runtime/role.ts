@@ -24,18 +24,25 @@ export type LogKind = "info" | "success" | "warning" | "failure";
 export interface SendOptions {
   /** Uses the reserved room and is read first: votes, decisions, acks, heartbeats. */
   readonly urgent?: boolean;
+  /** What travels besides the body. */
   readonly metadata?: Metadata;
 }
 
 /** What a host does for its role. */
 export interface Services {
+  /** The role's own. */
   readonly address: Address;
   /** Name of the node the role belongs to: the first part of its address. */
   readonly node: string;
+  /** Counted from 1; a restarted role has a higher one. */
   readonly incarnation: number;
+  /** Time: real, or virtual in the simulator. */
   readonly clock: Clock;
+  /** Chance: seeded where it must be replayed. */
   readonly random: Random;
+  /** Links between nodes, as they are now. */
   readonly links: Links;
+  /** Fired in turns of the host, in its clock. */
   readonly timers: Timers;
   /** The role's store. @throws {Error} before {@link Services.openStore}. */
   readonly store: Store;
@@ -75,11 +82,13 @@ export interface Services {
 export interface MessageHandler {
   /** Whether a decoded body is of the right shape; what is not becomes a dead letter. */
   readonly accepts: (body: unknown) => boolean;
+  /** Takes a message; an error thrown here ends the role. */
   readonly handle: (body: never, envelope: Envelope) => void;
 }
 
 /** A role at work. Hooks are called in this order: recover, serve, drain, stop. */
 export interface Role {
+  /** What it understands, by message type. */
   readonly messages: Readonly<Record<string, MessageHandler>>;
   /** Rebuilds state from the store before anything else is served. */
   recover?(): void;
@@ -99,7 +108,9 @@ export interface Role {
 
 /** A role as it is imported by the worker that runs it. */
 export interface RoleDefinition<C = unknown> {
+  /** For people. */
   readonly name: string;
+  /** Makes a role; nothing is read or sent before its hooks are called. */
   create(services: Services, config: C): Role;
 }
 
@@ -110,7 +121,9 @@ export function defineRole<C>(definition: RoleDefinition<C>): RoleDefinition<C> 
 
 /** Why an ask got no value: `timeout`, a send result, or the reason the answerer gave. */
 export class AskFailed extends Error {
+  /** Always `AskFailed`. */
   override readonly name = "AskFailed";
+  /** An ask of `to` for `type` that failed. */
   constructor(readonly reason: string, to: Address, type: string) {
     super(`Cannot ask ${to} for "${type}": ${reason}`);
   }

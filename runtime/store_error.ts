@@ -6,5 +6,6 @@
 
 /** The store cannot be opened or written, or no longer belongs to this role. */
 export class StoreError extends Error {
+  /** Always `StoreError`. */
   override readonly name = "StoreError";
 }

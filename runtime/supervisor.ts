@@ -26,11 +26,17 @@ export const SUPERVISION: SupervisionInput = {
 
 /** Options of a {@link Supervisor}. */
 export interface SupervisorOptions {
+  /** Starts the roles. */
   readonly spawner: Spawner;
+  /** For pauses before restarts. */
   readonly timers: Timers;
+  /** Cluster time in ms. */
   readonly now: () => number;
+  /** Called when timers were set outside of a turn. */
   readonly wake: () => void;
+  /** For the operator's log. */
   readonly log: (kind: LogKind, text: string) => void;
+  /** What differs from {@link SUPERVISION}. */
   readonly policy?: Partial<SupervisionInput>;
   /** A role whose counter of turns stands still for this long hangs, in ms. Default 5000. */
   readonly hangMs?: number;
@@ -38,6 +44,7 @@ export interface SupervisorOptions {
   readonly spawned?: (address: Address, incarnation: number, first: boolean) => void;
   /** A role ended, and why. */
   readonly ended?: (address: Address, reason: string) => void;
+  /** A role was restarted too often and is given up. */
   readonly gaveUp?: (address: Address) => void;
 }
 
@@ -57,6 +64,7 @@ const CHECK_MS = 500;
 export class Supervisor {
   readonly #roles: Instances<Facts, SupervisionEvent & EventObject>;
 
+  /** A supervisor without roles. */
   constructor(private readonly options: SupervisorOptions) {
     this.#roles = new Instances<Facts, SupervisionEvent & EventObject>({
       engine: new TableEngine(supervisionMachine),

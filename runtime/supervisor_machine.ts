@@ -19,6 +19,7 @@ import { assign, setup } from "xstate";
 export interface SupervisionInput {
   /** First pause before a restart; it doubles with each restart in a row. */
   readonly backoffMs: number;
+  /** Longest pause before a restart. */
   readonly maxBackoffMs: number;
   /** Restarts in a row until the role is given up. */
   readonly maxRestarts: number;

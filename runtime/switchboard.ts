@@ -10,6 +10,7 @@ import type { LinkParameters, Links, NodeClock } from "./ports.ts";
 
 /** Most nodes of one cluster, and most roles of one process over its life. */
 export const MAX_NODES = 32;
+/** Most roles of one process over its life. */
 export const MAX_SLOTS = 256;
 
 const LINK_FIELDS = [
@@ -32,6 +33,7 @@ const EPOCH = 0;
 
 /** A view of the shared table. Make one per thread over the same memory. */
 export class Switchboard implements Links {
+  /** The table; hand it to other threads. */
   readonly memory: SharedArrayBuffer;
   /** Node names; the index of a name is its index in links and vector clocks. */
   readonly nodes: readonly string[];
@@ -138,14 +140,17 @@ export class Switchboard implements Links {
     return next;
   }
 
+  /** The incarnation that may speak for a slot; 0 if none ever did. */
   incarnation(slot: number): number {
     return Atomics.load(this.#slots, this.#slot(slot) + INCARNATION);
   }
 
+  /** Says whether the role of a slot takes mail. */
   setRuns(slot: number, runs: boolean): void {
     Atomics.store(this.#slots, this.#slot(slot) + RUNS, runs ? 1 : 0);
   }
 
+  /** Whether the role of a slot takes mail. */
   runs(slot: number): boolean {
     return Atomics.load(this.#slots, this.#slot(slot) + RUNS) === 1;
   }
@@ -155,6 +160,7 @@ export class Switchboard implements Links {
     Atomics.add(this.#slots, this.#slot(slot) + BEAT, 1);
   }
 
+  /** The counter that {@link Switchboard.beat} moves. */
   beats(slot: number): number {
     return Atomics.load(this.#slots, this.#slot(slot) + BEAT);
   }

@@ -7,9 +7,11 @@
 
 /** A handle to cancel with. */
 export interface Timer {
+  /** When it fires, in ms. */
   readonly due: number;
   /** Order of creation: timers due at one instant fire in the order they were set. */
   readonly order: number;
+  /** What it does; undefined once it has fired or was cancelled. */
   action: (() => void) | undefined;
 }
 

@@ -8,3 +8,6 @@ export * from "./system.ts";
 export * from "./scheduler.ts";
 export * from "./store.ts";
 export * from "./spawner.ts";
+export * from "./transport.ts";
+export * from "./process.ts";
+export * from "./random.ts";

@@ -17,12 +17,19 @@ import { Mailbox, type Served, type SimulatedDirectory, SimulatedTransport } fro
 
 /** Options of a {@link SimulatedSpawner}. */
 export interface SimulatedSpawnerOptions {
+  /** Virtual time. */
   readonly scheduler: Scheduler;
+  /** Shared by all roles it starts. */
   readonly switchboard: Switchboard;
+  /** Where every address is served. */
   readonly directory: SimulatedDirectory;
+  /** Where stores are kept. */
   readonly disks: SimulatedDisks;
+  /** Seed of everything that is drawn. */
   readonly seed: number;
+  /** Size of every mailbox. */
   readonly inboxSize?: InboxSize | undefined;
+  /** What roles log. Default: nothing. */
   readonly log?: ((address: Address, kind: LogKind, text: string) => void) | undefined;
 }
 
@@ -40,6 +47,7 @@ export class SimulatedSpawner implements Spawner {
   #imports = 0;
   #slots = 0;
 
+  /** A spawner without roles. */
   constructor(private readonly options: SimulatedSpawnerOptions) {
     this.#lag = new SimulatedRandom(deriveSeed(options.seed, "turns"));
   }

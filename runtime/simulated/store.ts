@@ -13,7 +13,9 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** How long a commit takes: uniform between the two, in ms. */
 export interface CommitDelay {
+  /** The shortest. */
   readonly minMs: number;
+  /** The longest. */
   readonly maxMs: number;
 }
 
@@ -31,7 +33,7 @@ interface Batch {
 
 /** What is on the platter. */
 class Disk {
-  readonly rows = new Map<string, string>();
+  readonly rows: Map<string, string> = new Map();
   batches: Batch[] = [];
   durable = 0;
   /** The store that has it open; an earlier one is refused. */
@@ -55,6 +57,7 @@ class Disk {
 export class SimulatedDisks {
   readonly #disks = new Map<string, Disk>();
 
+  /** No disks at first. */
   constructor(
     private readonly scheduler: Scheduler,
     private readonly random: SimulatedRandom,
@@ -104,6 +107,7 @@ export class SimulatedStore implements Store {
   #lastDue = 0;
   #closed = false;
 
+  /** Takes the disk over; made by {@link SimulatedDisks.open}. */
   constructor(
     readonly key: string,
     private readonly disk: Disk,

@@ -6,4 +6,5 @@
  */
 export * from "./system.ts";
 export * from "./spawner.ts";
+export * from "./transport.ts";
 export * from "./sqlite_store.ts";

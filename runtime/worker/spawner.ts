@@ -21,9 +21,13 @@ const CLOSE_TIMEOUT_MS = 2000;
 
 /** Options of a {@link WorkerSpawner}. */
 export interface WorkerSpawnerOptions {
+  /** Shared by all roles it starts. */
   readonly switchboard: Switchboard;
+  /** Seed of the roles' randomness. */
   readonly seed: number;
+  /** Size of every mailbox. */
   readonly inboxSize?: InboxSize;
+  /** What roles log. Default: nothing. */
   readonly log?: (address: Address, level: LogKind, text: string) => void;
   /** URL of the script workers run; for tests and bundles. */
   readonly entry?: URL;
@@ -39,7 +43,7 @@ interface Running {
 
 /** A {@link Spawner} of Deno workers. */
 export class WorkerSpawner implements Spawner {
-  readonly directory = new Directory();
+  readonly directory: Directory = new Directory();
   readonly #entries = new Map<Address, DirectoryEntry>();
   readonly #running = new Map<Address, Running>();
   readonly #incarnations = new Map<Address, number>();
@@ -51,6 +55,7 @@ export class WorkerSpawner implements Spawner {
   #slots = 0;
   #lost = 0;
 
+  /** A spawner without roles. @throws {RangeError} if a mailbox could not hold the largest frames */
   constructor(private readonly options: WorkerSpawnerOptions) {
     const { normal, urgent } = options.inboxSize ?? INBOX_SIZE;
     // A frame that can never fit would wait for ever, and hold up all behind it.

@@ -24,7 +24,9 @@ export const CLIENT = `${MAIN_NODE}/client`;
 
 /** A directed link to lay. */
 export interface LinkSpec extends LinkParameters {
+  /** The node that sends. */
   readonly from: string;
+  /** The node that receives. */
   readonly to: string;
 }
 

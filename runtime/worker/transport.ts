@@ -10,8 +10,11 @@ import type { Switchboard } from "../switchboard.ts";
 
 /** An entry of the directory, as it is told to every worker. */
 export interface DirectoryEntry {
+  /** Of a role. */
   readonly address: Address;
+  /** Its place in the switchboard. */
   readonly slot: number;
+  /** Its inbox. */
   readonly memory: SharedArrayBuffer;
 }
 
@@ -24,6 +27,7 @@ export class Directory {
     this.#byAddress.set(address, { slot, inbox: new Inbox(memory) });
   }
 
+  /** Where an address is served. */
   find(address: Address): { readonly slot: number; readonly inbox: Inbox } | undefined {
     return this.#byAddress.get(address);
   }

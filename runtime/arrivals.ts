@@ -1,0 +1,101 @@
+/**
+ * Frames on their way into a role: taken from the mailbox, held until the link hands them over,
+ * decoded and validated once.
+ *
+ * @module
+ */
+import { decode, decodeFrame, type Envelope, MalformedFrame } from "./codec.ts";
+import type { DeadLetters } from "./dead_letters.ts";
+import type { Address, Frame, Ports } from "./ports.ts";
+import { roleAddress } from "./role.ts";
+import type { Timers } from "./timers.ts";
+
+/** Frames read in one turn at most, so that timers and commits are never starved. */
+const FRAMES_PER_TURN = 64;
+/** Frames taken in before they are due; beyond this the mailbox fills and pushes back. */
+const MOST_HELD_BYTES = 4 * 1024 * 1024;
+
+/** The way in of one role. */
+export class Arrivals {
+  #heldBytes = 0;
+
+  /** @param dispatch takes each envelope with its decoded body */
+  constructor(
+    private readonly self: Address,
+    private readonly ports: Ports,
+    private readonly timers: Timers,
+    private readonly dead: DeadLetters,
+    private readonly dispatch: (envelope: Envelope, body: unknown) => void,
+  ) {}
+
+  /** Whether so much is held that nothing more is read before some of it is due. */
+  get deaf(): boolean {
+    return this.#heldBytes >= MOST_HELD_BYTES;
+  }
+
+  /** Reads a batch; true if there may be more. */
+  receive(): boolean {
+    let read = 0;
+    for (; read < FRAMES_PER_TURN && !this.deaf; read++) {
+      const frame = this.ports.transport.receive();
+      if (frame === undefined) break;
+      if (frame.due > 0) this.#hold(frame);
+      else this.#open(frame);
+    }
+    return read === FRAMES_PER_TURN;
+  }
+
+  /** Mail that waited for an incarnation that is gone is not for this one. */
+  discard(): void {
+    const next = () => this.ports.transport.receive();
+    for (let frame = next(); frame !== undefined; frame = next()) {
+      const from = `slot ${frame.sender}`;
+      this.dead.add("oldIncarnation", { to: this.self, from, type: "frame" }, frame.count);
+    }
+  }
+
+  /**
+   * Still on the wire: the link hands it over when it is due. One that is due already goes this
+   * way too, or it would overtake frames that are held for an earlier instant.
+   */
+  #hold(frame: Frame): void {
+    this.#heldBytes += frame.bytes.length;
+    this.timers.set(frame.due, () => {
+      this.#heldBytes -= frame.bytes.length;
+      this.#open(frame);
+    });
+  }
+
+  #open(frame: Frame): void {
+    const from = `slot ${frame.sender}`;
+    const envelopes = this.#reading({ to: this.self, from, type: "frame" }, frame.count, () => {
+      return decodeFrame(frame.bytes);
+    });
+    if (envelopes === undefined) return;
+    const clock = envelopes[0]?.clock;
+    if (clock !== undefined) this.ports.nodeClock.merge(clock);
+    for (const envelope of envelopes) {
+      if (roleAddress(envelope.to) !== this.self) {
+        this.dead.add("unreachable", envelope);
+        continue;
+      }
+      const read = this.#reading(envelope, 1, () => ({ body: decode(envelope.bytes) }));
+      if (read !== undefined) this.dispatch(envelope, read.body);
+    }
+  }
+
+  /** What `read` gives, or undefined and a dead letter if it is malformed. */
+  #reading<T>(
+    about: { readonly to: Address; readonly from: Address; readonly type: string },
+    count: number,
+    read: () => T,
+  ): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error;
+      this.dead.add("malformed", about, count);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * A role's life in its host: performs what the chart in `role_machine.ts` names, and answers those
+ * who asked for it.
+ *
+ * @module
+ */
+import { type AnyActorRef, createActor } from "xstate";
+import type { Envelope } from "./codec.ts";
+import type { GroupCommit } from "./group_commit.ts";
+import type { Role } from "./role.ts";
+import { type RoleEvent, roleMachine } from "./role_machine.ts";
+import type { Timers } from "./timers.ts";
+
+/** How often draining and flushing ask whether all is done. */
+const POLL_MS = 5;
+const STARTABLE: ReadonlySet<string> = new Set(["starting", "recovering", "serving"]);
+
+/** What a life needs of its host. */
+export interface LifeParts {
+  readonly role: Role;
+  readonly journal: GroupCommit;
+  readonly timers: Timers;
+  readonly now: () => number;
+  readonly wake: () => void;
+  /** Bytes that wait to be sent. */
+  readonly unsent: () => number;
+  /** Sends what can be sent now. */
+  readonly flush: () => void;
+  readonly reply: (to: Envelope, value: unknown) => void;
+  readonly fail: (to: Envelope, reason: string) => void;
+  readonly unexpected: (state: string) => void;
+  /** It is over; `undefined` after an orderly stop. */
+  readonly ended: (error: Error | undefined) => void;
+}
+
+/** The life of one role. */
+export class RoleLife {
+  readonly #parts: LifeParts;
+  readonly #actor: AnyActorRef;
+  readonly #effects: (() => unknown)[] = [];
+  readonly #starters: Envelope[] = [];
+  readonly #drainers: Envelope[] = [];
+  readonly #stoppers: Envelope[] = [];
+  #over = false;
+
+  constructor(parts: LifeParts) {
+    this.#parts = parts;
+    const perform = (effect: () => unknown) => () => void this.#effects.push(effect);
+    this.#actor = createActor(
+      roleMachine.provide({
+        actions: {
+          recover: perform(() => this.#recover()),
+          serve: perform(() => this.#serve()),
+          drain: perform(() => this.#drain()),
+          answerDrain: perform(() => this.#answer(this.#drainers)),
+          stop: perform(() => this.#stop()),
+          reject: perform(() => parts.unexpected(this.state)),
+        },
+      }),
+    );
+    // Without an error observer XState rethrows in a macrotask and takes the process along.
+    this.#actor.subscribe({ error: (error: unknown) => this.crash(error) });
+    this.#actor.start();
+  }
+
+  /** State of the chart. */
+  get state(): string {
+    return this.#actor.getSnapshot().value as string;
+  }
+
+  /** Whether it has ended, orderly or not. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Gives the chart an event, then performs what it named: never inside of XState. */
+  #live(event: RoleEvent): void {
+    this.#actor.send(event);
+    for (const effect of this.#effects.splice(0)) effect();
+  }
+
+  /** Recovers and serves; who asked is answered when it does. */
+  start(asker?: Envelope): void {
+    if (asker !== undefined) {
+      if (!STARTABLE.has(this.state)) return this.#parts.fail(asker, "notServing");
+      this.#starters.push(asker);
+      if (this.state === "serving") return this.#answer(this.#starters);
+    }
+    this.#live({ type: "start" });
+  }
+
+  /** Finishes what was accepted. */
+  drain(asker: Envelope): void {
+    this.#drainers.push(asker);
+    this.#live({ type: "drain" });
+  }
+
+  /** Lets go of everything and ends. */
+  stop(asker: Envelope): void {
+    this.#stoppers.push(asker);
+    this.#live({ type: "stop" });
+  }
+
+  /** Answers when nothing waits to be sent. */
+  flush(asker: Envelope): void {
+    this.#whenever(() => this.#parts.unsent() === 0, asker);
+  }
+
+  /** Answers when everything the role has to keep is durable. */
+  persist(asker: Envelope): void {
+    const { journal, role } = this.#parts;
+    if (journal.store !== undefined) role.persist?.();
+    journal.force();
+    this.#whenever(() => !journal.store?.dirty, asker);
+  }
+
+  #whenever(holds: () => boolean, asker: Envelope): void {
+    if (holds()) return this.#parts.reply(asker, { state: this.state });
+    this.#later(POLL_MS, () => this.#whenever(holds, asker));
+  }
+
+  #later(ms: number, action: () => void): void {
+    this.#parts.timers.set(this.#parts.now() + ms, action);
+  }
+
+  #answer(waiting: Envelope[]): void {
+    for (const envelope of waiting.splice(0)) this.#parts.reply(envelope, { state: this.state });
+  }
+
+  #recover(): void {
+    try {
+      this.#parts.role.recover?.();
+      queueMicrotask(() => {
+        this.#live({ type: "recovered" });
+        this.#parts.wake();
+      });
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  async #serve(): Promise<void> {
+    try {
+      await this.#parts.role.serve?.();
+      this.#answer(this.#starters);
+      this.#parts.wake();
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  #drain(): void {
+    const { role, wake } = this.#parts;
+    role.drain?.();
+    const poll = (): void => {
+      if (this.state !== "draining") return; // It was told to stop meanwhile.
+      if (role.drained?.() ?? true) return this.#live({ type: "drained" });
+      this.#later(POLL_MS, poll);
+    };
+    this.#later(0, poll);
+    wake();
+  }
+
+  async #stop(): Promise<void> {
+    const { role, journal, fail, flush, ended } = this.#parts;
+    try {
+      await role.stop?.();
+      journal.close();
+      this.#live({ type: "stopped" });
+      for (const starter of this.#starters.splice(0)) fail(starter, "notServing");
+      this.#answer(this.#drainers); // Told to drain before it served, or to stop meanwhile.
+      this.#answer(this.#stoppers);
+      flush();
+      this.#over = true;
+      ended(undefined);
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  /** Ends it at once. */
+  crash(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#parts.ended(error instanceof Error ? error : new Error(String(error)));
+  }
+}
