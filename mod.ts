@@ -27,7 +27,6 @@
  * @module
  */
 export {
-  type ActionOf,
   type ActorDefinition,
   type ActorSelf,
   defineActor,
@@ -48,6 +47,7 @@ export type { Envelope, Metadata } from "./runtime/codec.ts";
 export type { Observer } from "./runtime/instances.ts";
 export type { Effect } from "./runtime/engine.ts";
 export { type Timer, Timers } from "./runtime/timers.ts";
+export type * from "./runtime/xstate_types.ts";
 export {
   CLIENT,
   type LinkSpec,

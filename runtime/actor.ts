@@ -43,13 +43,14 @@
 import { MachineActor } from "./actor_role.ts";
 import type { Envelope } from "./codec.ts";
 import type { RoleDefinition, Services } from "./role.ts";
+import type { ActionOf, AnyStateMachine, EventObject, InputFrom } from "./xstate_types.ts";
 
 /** The actor an effect is performed for. */
 export interface ActorSelf {
   /** The message whose event caused the effect; undefined after a timer or a promise. */
   readonly cause: Envelope | undefined;
   /** Gives the machine an event, now or, from within an effect, after the present one. */
-  send(event: import("xstate").EventObject): void;
+  send(event: EventObject): void;
 }
 
 /** Performs one named action. */
@@ -57,31 +58,10 @@ export type PerformAction<P> = {
   perform(params: P, services: Services, self: ActorSelf): void;
 }["perform"];
 
-/** The named actions of a machine, with their parameters. */
-// deno-lint-ignore no-explicit-any -- inferred, whatever the other parameters are
-export type ActionOf<M> = M extends import("xstate").StateMachine<
-  any,
-  any,
-  any,
-  any,
-  infer A,
-  any,
-  any,
-  any,
-  any,
-  any,
-  any,
-  any,
-  any,
-  any,
-  any
-> ? A
-  : never;
-
 /** What an actor is made of. */
 export interface ActorDefinition<
-  M extends import("xstate").AnyStateMachine,
-  C = import("xstate").InputFrom<M>,
+  M extends AnyStateMachine,
+  C = InputFrom<M>,
 > {
   /** The machine; it may use everything XState has: `after`, `invoke`, children, and so on. */
   readonly machine: M;
@@ -90,7 +70,7 @@ export interface ActorDefinition<
     readonly [A in ActionOf<M> as A["type"]]?: PerformAction<A["params"]>;
   };
   /** The machine's input, made of the role's configuration. Default: the configuration itself. */
-  readonly input?: (config: C, services: Services) => import("xstate").InputFrom<M>;
+  readonly input?: (config: C, services: Services) => InputFrom<M>;
   /**
    * Checks of bodies by message type: a machine trusts its events, and their senders may be
    * anyone. A type that is named here is taken although the machine handles it by `"*"` only.
@@ -109,8 +89,8 @@ export interface ActorDefinition<
  * @param definition the machine, and how its effects are performed
  */
 export function defineActor<
-  M extends import("xstate").AnyStateMachine,
-  C = import("xstate").InputFrom<M>,
+  M extends AnyStateMachine,
+  C = InputFrom<M>,
 >(
   definition: ActorDefinition<M, C>,
 ): RoleDefinition<C> {

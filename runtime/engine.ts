@@ -5,13 +5,8 @@
  *
  * @module
  */
-import {
-  type AnyActorLogic,
-  type AnyMachineSnapshot,
-  type EventObject,
-  initialTransition,
-  transition,
-} from "xstate";
+import { type AnyActorLogic, initialTransition, transition } from "xstate";
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "./xstate_types.ts";
 
 /** An effect a machine named: the type of its action and the parameters it resolved. */
 export interface Effect {
@@ -26,7 +21,7 @@ export type TimerChange =
   | {
     readonly set: string;
     readonly delayMs: number;
-    readonly event: import("xstate").EventObject;
+    readonly event: EventObject;
   }
   | { readonly cancel: string };
 
@@ -47,13 +42,13 @@ export interface Engine<S> {
   /** The first step of a new life. */
   start(input: unknown): Step<S>;
   /** What an event leads to. */
-  step(state: S, event: import("xstate").EventObject): Step<S>;
+  step(state: S, event: EventObject): Step<S>;
   /** The state value, as text: `preparing.waiting`. */
   describe(state: S): string;
   /** Whether the machine has reached a final state. */
   done(state: S): boolean;
   /** XState's own view of a state. */
-  snapshot(state: S): import("xstate").AnyMachineSnapshot;
+  snapshot(state: S): AnyMachineSnapshot;
 }
 
 interface Action {
@@ -96,22 +91,22 @@ export function describeValue(value: unknown): string {
 }
 
 /** Asks XState for every step. For machines whose context is large. */
-export class LiveEngine implements Engine<import("xstate").AnyMachineSnapshot> {
+export class LiveEngine implements Engine<AnyMachineSnapshot> {
   readonly id: string;
   /** An engine for one machine. */
-  constructor(private readonly machine: import("xstate").AnyStateMachine) {
+  constructor(private readonly machine: AnyStateMachine) {
     this.id = machine.id;
   }
 
-  start(input: unknown): Step<import("xstate").AnyMachineSnapshot> {
+  start(input: unknown): Step<AnyMachineSnapshot> {
     const [state, actions] = initialTransition(this.machine as AnyActorLogic, input);
     return { state: state as AnyMachineSnapshot, ...sort(actions) };
   }
 
   step(
-    state: import("xstate").AnyMachineSnapshot,
-    event: import("xstate").EventObject,
-  ): Step<import("xstate").AnyMachineSnapshot> {
+    state: AnyMachineSnapshot,
+    event: EventObject,
+  ): Step<AnyMachineSnapshot> {
     const [next, actions] = transition(this.machine as AnyActorLogic, state, event);
     if (next.status === "error") {
       throw new Error(`${this.id}: a guard or action threw on "${event.type}"`, {
@@ -121,15 +116,15 @@ export class LiveEngine implements Engine<import("xstate").AnyMachineSnapshot> {
     return { state: next as AnyMachineSnapshot, ...sort(actions) };
   }
 
-  describe(state: import("xstate").AnyMachineSnapshot): string {
+  describe(state: AnyMachineSnapshot): string {
     return describeValue(state.value);
   }
 
-  done(state: import("xstate").AnyMachineSnapshot): boolean {
+  done(state: AnyMachineSnapshot): boolean {
     return state.status === "done";
   }
 
-  snapshot(state: import("xstate").AnyMachineSnapshot): import("xstate").AnyMachineSnapshot {
+  snapshot(state: AnyMachineSnapshot): AnyMachineSnapshot {
     return state;
   }
 }
@@ -159,7 +154,7 @@ export class TableEngine implements Engine<number> {
   #known = 0;
 
   /** An engine for one machine, with an empty table. */
-  constructor(machine: import("xstate").AnyStateMachine) {
+  constructor(machine: AnyStateMachine) {
     this.id = machine.id;
     this.#live = new LiveEngine(machine);
   }
@@ -179,7 +174,7 @@ export class TableEngine implements Engine<number> {
     return known;
   }
 
-  step(state: number, event: import("xstate").EventObject): Step<number> {
+  step(state: number, event: EventObject): Step<number> {
     const entry = this.#states[state]!;
     const key = eventKey(event);
     let known = entry.steps.get(key);
@@ -226,7 +221,7 @@ export class TableEngine implements Engine<number> {
     return this.#states[state]!.done;
   }
 
-  snapshot(state: number): import("xstate").AnyMachineSnapshot {
+  snapshot(state: number): AnyMachineSnapshot {
     return this.#states[state]!.snapshot;
   }
 }

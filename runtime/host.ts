@@ -26,10 +26,6 @@ import {
 import { RoleLife } from "./role_life.ts";
 import { Timers } from "./timers.ts";
 
-/** How often draining asks whether all is done. */
-/** How long a role that has stopped goes on trying to be heard. */
-const LAST_WORDS_MS = 500;
-const DRAIN_POLL_MS = 5;
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
 const BLOCKED_RETRY_MS = 0.5;
 const EAGER_RETRIES = 4;

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { EventObject } from "xstate";
 import type { Effect, Engine, TimerChange } from "./engine.ts";
 import type { Timer, Timers } from "./timers.ts";
+import type { EventObject } from "./xstate_types.ts";
 
 /** One life of a machine. `facts` is the host's record of it. */
 export interface Instance<F> {
@@ -27,7 +27,7 @@ export type Perform<F> = (instance: Instance<F>, params: never) => void;
 export type Observer = (
   machine: string,
   key: string,
-  event: import("xstate").EventObject,
+  event: EventObject,
   before: string,
   after: string,
   effects: readonly Effect[],
@@ -52,7 +52,7 @@ export interface InstancesOptions<F> {
 /** The instances of one machine, by key. */
 export class Instances<
   F,
-  E extends import("xstate").EventObject = import("xstate").EventObject,
+  E extends EventObject = EventObject,
 > {
   readonly #byKey = new Map<string, Instance<F>>();
   readonly #options: InstancesOptions<F>;

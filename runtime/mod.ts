@@ -24,3 +24,4 @@ export * from "./supervisor.ts";
 export type * from "./supervisor_machine.ts";
 export * from "./switchboard.ts";
 export * from "./timers.ts";
+export type * from "./xstate_types.ts";

@@ -13,6 +13,8 @@ import type { Timers } from "./timers.ts";
 
 /** How often draining and flushing ask whether all is done. */
 const POLL_MS = 5;
+/** How long a full or busy mailbox is waited for with the last answers. */
+const LAST_WORDS_MS = 500;
 const STARTABLE: ReadonlySet<string> = new Set(["starting", "recovering", "serving"]);
 
 /** What a life needs of its host. */
@@ -162,7 +164,7 @@ export class RoleLife {
   }
 
   async #stop(): Promise<void> {
-    const { role, journal, fail, flush, ended } = this.#parts;
+    const { role, journal, fail, now } = this.#parts;
     try {
       await role.stop?.();
       journal.close();
@@ -170,12 +172,19 @@ export class RoleLife {
       for (const starter of this.#starters.splice(0)) fail(starter, "notServing");
       this.#answer(this.#drainers); // Told to drain before it served, or to stop meanwhile.
       this.#answer(this.#stoppers);
-      flush();
-      this.#over = true;
-      ended(undefined);
+      this.#leave(now() + LAST_WORDS_MS);
     } catch (error) {
       this.crash(error);
     }
+  }
+
+  /** Goes when its last answers are out, or cannot be got out in time. */
+  #leave(deadline: number): void {
+    const { unsent, flush, now, ended } = this.#parts;
+    flush();
+    if (unsent() > 0 && now() < deadline) return this.#later(1, () => this.#leave(deadline));
+    this.#over = true;
+    ended(undefined);
   }
 
   /** Ends it at once. */

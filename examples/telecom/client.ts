@@ -8,7 +8,6 @@ import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
 import type { MethodName, ReadParams, WriteParams } from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
-import type { TokenSource } from "./token_source.ts";
 
 /** What each method takes. */
 export type ParamsByMethod = WriteParams & ReadParams & {
@@ -17,7 +16,9 @@ export type ParamsByMethod = WriteParams & ReadParams & {
 
 /** An account, in integer cents. */
 export interface AccountResult {
+  /** Number of the subscriber. */
   readonly subscriber: string;
+  /** Cents. */
   readonly balance: number;
   /** Grows by one with every operation on the account. */
   readonly version: number;
@@ -78,6 +79,7 @@ export interface CallOptions {
 
 /** The API answered with an error; see the table of errors. */
 export class RpcError extends Error {
+  /** Always `RpcError`. */
   override readonly name = "RpcError";
   /** JSON-RPC error code. */
   readonly code: number;
@@ -88,6 +90,7 @@ export class RpcError extends Error {
   /** A word for programs. */
   readonly reason: string;
 
+  /** From the error as it was answered. */
   constructor({ code, message, data }: ApiError) {
     super(message);
     this.code = code;
@@ -99,9 +102,16 @@ export class RpcError extends Error {
 
 /** What a client needs of its cluster. */
 export interface ClientOptions {
-  readonly tokens: Pick<TokenSource, "operator" | "subscriber">;
+  /** Makes tokens. */
+  readonly tokens: {
+    operator(): Promise<string>;
+    subscriber(msisdn: string): Promise<string>;
+  };
+  /** Nodes with a gateway. */
   readonly edges: readonly string[];
+  /** Whether a node is worth asking. */
   readonly isUp: (edge: string) => boolean;
+  /** Asks a role. */
   readonly ask: (
     to: Address,
     type: string,
@@ -116,6 +126,7 @@ const TIMEOUT_MS = 10_000;
 export class TelecomClient {
   #calls = 0;
 
+  /** A client of one cluster. */
   constructor(private readonly options: ClientOptions) {}
 
   /**

@@ -71,14 +71,17 @@ const ANSWERS: readonly ErrorName[] = [
   "insufficient_funds",
   "balance_limit",
   "unknown_subscriber",
-  "unknown_session",
-  "expired_session",
   "duplicate_imsi",
   "duplicate_msisdn",
 ];
 const ANSWER_CODES = new Set(ANSWERS.map((name) => apiErrors[name].code));
 const NAMES = new Map(Object.entries(apiErrors).map(([name, { code }]) => [code, name]));
-const SESSION_GONE = [apiErrors.unknown_session.code, apiErrors.expired_session.code];
+/** A subscriber is told as little of its own ended session as of another's: `forbidden`. */
+const SESSION_GONE: ReadonlySet<number> = new Set([
+  apiErrors.unknown_session.code,
+  apiErrors.expired_session.code,
+  apiErrors.forbidden.code,
+]);
 
 interface RpcError {
   readonly code: number;
@@ -229,20 +232,21 @@ export class TrafficDriver {
     }
   }
 
-  #count(operation: TrafficRequest, answer: Answer, ms: number): boolean {
+  #count({ method, subscriber }: TrafficRequest, answer: Answer, ms: number): boolean {
     const { traffic } = this.options;
     if ("lost" in answer) return this.#fail(answer.lost);
     if ("error" in answer) {
       const { code } = answer.error;
-      if (SESSION_GONE.includes(code)) traffic.setSession(operation.subscriber, undefined);
-      if (!ANSWER_CODES.has(code)) return this.#fail(NAMES.get(code) ?? `error ${code}`);
-    } else if (operation.method === "session.open") {
+      const gone = method === "session.validate" && SESSION_GONE.has(code);
+      if (gone) traffic.setSession(subscriber, undefined);
+      if (!gone && !ANSWER_CODES.has(code)) return this.#fail(NAMES.get(code) ?? `error ${code}`);
+    } else if (method === "session.open") {
       const { session } = answer.result as { readonly session: string };
-      traffic.setSession(operation.subscriber, session);
-    }
+      traffic.setSession(subscriber, session);
+    } else if (method === "number.port") traffic.setSession(subscriber, undefined);
     this.#ok++;
     this.latency.record(ms);
-    if (operation.method === "session.validate") this.validation.record(ms);
+    if (method === "session.validate") this.validation.record(ms);
     return true;
   }
 
