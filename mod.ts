@@ -9,6 +9,21 @@
  *
  * Everything that runs is disposed of with `await using`.
  *
+ * @example Move money in a cluster
+ * ```ts ignore
+ * import { startCluster } from "@trunkline/trunkline";
+ *
+ * await using cluster = await startCluster({ profile: "reference", fast: true, subscribers: 100 });
+ * await cluster.rpc("account.transfer", {
+ *   from: "254700000000",
+ *   to: "254700000001",
+ *   amount: 250,
+ *   idempotencyKey: "rent",
+ * });
+ * const { balance } = await cluster.rpc("account.balance", { subscriber: "254700000001" });
+ * console.assert(balance === 100_250);
+ * ```
+ *
  * @example An actor in a worker
  * ```ts ignore
  * import { WorkerSystem } from "@trunkline/trunkline";

@@ -165,6 +165,7 @@ export class Cluster {
     await Promise.race([Promise.all(retired), late.promise]);
     late.cancel();
     this.#state = "stopped";
+    stats[this.#system.host.address] = this.#system.host.stats();
     return { clean: problems.length === 0, problems, stats };
   }
 
@@ -177,6 +178,7 @@ export class Cluster {
       const status = await this.#ask(`${name}/node`, "stopNode", STOP_TIER_MS) as NodeStatus;
       Object.assign(stats, status.stats);
       problems.push(...status.problems.map((problem) => `${name}: ${problem}`));
+      stats[`${name}/node`] = await this.#ask(`${name}/node`, "$stats", STATS_MS);
       await this.#ask(`${name}/node`, "$stop", STOP_TIER_MS);
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);

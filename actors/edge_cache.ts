@@ -40,13 +40,17 @@ export type Look =
 
 /** Proof of when a fill was asked for; see {@link EdgeCache.fill}. */
 export interface FillTicket {
+  /** When the fill was asked for, in cluster ms. */
   readonly askedAt: number;
+  /** How many holds there had been. */
   readonly holds: number;
 }
 
 /** Options of an {@link EdgeCache}. Times in ms. */
 export interface EdgeCacheOptions {
+  /** How long a lease lasts. */
   readonly leaseMs: number;
+  /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
   /** Most entries kept; the least recently filled goes first. */
   readonly capacity: number;
@@ -56,6 +60,7 @@ export interface EdgeCacheOptions {
 
 /** A leased cache. */
 export class EdgeCache {
+  /** What coordinators send: `hold` and `release`. */
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #entries = new Map<string, Entry>();
   /** Entry of each answer's key. */
@@ -69,6 +74,7 @@ export class EdgeCache {
   readonly leaseMs: number;
   #holds = 0;
 
+  /** An empty cache. */
   constructor(private readonly services: Services, private readonly options: EdgeCacheOptions) {
     this.leaseMs = edgeLease(options.leaseMs, options.driftPpm);
     this.#holders = new Instances<Facts, HolderEvent>({
@@ -144,6 +150,7 @@ export class EdgeCache {
     if (oldest !== undefined) this.#drop([oldest]);
   }
 
+  /** Entries kept. */
   get size(): number {
     return this.#entries.size;
   }

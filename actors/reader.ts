@@ -24,6 +24,7 @@ export interface ReadRequest {
 
 /** A participant's answer. */
 export interface ReadReply {
+  /** All rows so far; null where the store has no such row. */
   readonly rows: readonly (readonly [key: string, value: Value | null])[];
   /** Keys of other shards that are needed still. */
   readonly missing: readonly string[];
@@ -33,12 +34,14 @@ export interface ReadReply {
 
 /** Answers reads. */
 export class Reader {
+  /** Takes the message `read`. */
   readonly handler: MessageHandler = {
     accepts: isReadRequest,
     handle: (body: ReadRequest, envelope) =>
       this.#read(body, envelope, new Map(body.rows), new Set()),
   };
 
+  /** A reader of the rows of one participant. */
   constructor(
     private readonly services: Services,
     private readonly ledger: Pick<Ledger<never>, "readKeys" | "entryOf" | "shardOfKey">,

@@ -16,28 +16,6 @@
  * has an event of that name. The actor is volatile: a new incarnation begins in the initial state.
  * A role that must remember journals what it does; see `role.ts`.
  *
- * @example A counter
- * ```ts
- * import { assign, setup } from "xstate";
- * import { defineActor } from "@trunkline/trunkline/runtime";
- *
- * const machine = setup({
- *   types: {
- *     context: {} as { count: number },
- *     events: {} as { type: "add"; by: number } | { type: "read" },
- *   },
- *   actions: { reply: (_, _count: number) => {} }, // Named, not performed.
- * }).createMachine({
- *   context: { count: 0 },
- *   on: {
- *     add: { actions: assign({ count: ({ context, event }) => context.count + event.by }) },
- *     read: { actions: { type: "reply", params: ({ context }) => context.count } },
- *   },
- * });
- *
- * export const counter = defineActor({ machine });
- * ```
- *
  * @module
  */
 import { MachineActor } from "./actor_role.ts";

@@ -64,6 +64,7 @@ export class Inbox {
   readonly #urgent: Ring;
   #waiting: { value: number; until: number; promise: Promise<unknown> } | undefined;
 
+  /** A view of what {@link allocateInbox} made. */
   constructor(memory: SharedArrayBuffer) {
     this.#control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
     const normal = this.#control[CONTROL_BYTES / 4 - 1]!;

@@ -7,6 +7,30 @@
  *   {@link LiveEngine}.
  * - `ports.ts` says what a role needs of the world outside.
  *
+ * @example A counter
+ * ```ts
+ * import { assign, setup } from "xstate";
+ * import { defineActor } from "@trunkline/trunkline/runtime";
+ *
+ * const machine = setup({
+ *   types: {
+ *     context: {} as { count: number },
+ *     events: {} as { type: "add"; by: number } | { type: "read" },
+ *   },
+ *   actions: { reply: (_, _count: number) => {} }, // Named, not performed.
+ * }).createMachine({
+ *   id: "counter",
+ *   context: { count: 0 },
+ *   on: {
+ *     add: { actions: assign({ count: ({ context, event }) => context.count + event.by }) },
+ *     read: { actions: { type: "reply", params: ({ context }) => context.count } },
+ *   },
+ * });
+ *
+ * export const counter = defineActor({ machine });
+ * console.assert(counter.name === "counter");
+ * ```
+ *
  * @module
  */
 export * from "./actor.ts";
@@ -15,7 +39,7 @@ export * from "./engine.ts";
 export * from "./histogram.ts";
 export * from "./host.ts";
 export * from "./instances.ts";
-export type { InboxSize } from "./inbox.ts";
+export * from "./inbox.ts";
 export * from "./link_model.ts";
 export type * from "./ports.ts";
 export * from "./random.ts";

@@ -40,8 +40,6 @@ interface Destination {
   readonly role: Address;
   readonly node: string;
   readonly lanes: readonly [normal: Lane, urgent: Lane];
-  /** When the wire to there is free again. */
-  busyUntil: number;
 }
 
 /** Counters of a host. */
@@ -99,7 +97,7 @@ export class Outbox {
     let destination = this.#destinations.get(role);
     if (destination === undefined) {
       const lane = (urgent: boolean): Lane => ({ urgent, waiting: [], bytes: 0, parked: [] });
-      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)], busyUntil: 0 };
+      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)] };
       this.#destinations.set(role, destination);
     }
     return destination;
@@ -137,9 +135,11 @@ export class Outbox {
         this.#free(lane, envelopes);
         continue;
       }
-      const { clock, random, transport } = this.ports;
-      const fate = transit(link, bytes.length, clock.now(), destination.busyUntil, random);
-      destination.busyUntil = fate.busyUntil;
+      const { clock, links, random, transport } = this.ports;
+      const own = nodeOf(this.self);
+      const busyUntil = link.bandwidthMbps > 0 ? links.busyUntil(own, destination.node) : 0;
+      const fate = transit(link, bytes.length, clock.now(), busyUntil, random);
+      if (link.bandwidthMbps > 0) links.setBusyUntil(own, destination.node, fate.busyUntil);
       this.traffic.sent += envelopes.length;
       if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
       if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;

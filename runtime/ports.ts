@@ -124,6 +124,10 @@ export interface Links {
   get(from: string, to: string): LinkParameters | undefined;
   /** Changes some parameters of one direction; throws a RangeError for an unknown link. */
   set(from: string, to: string, change: Partial<LinkParameters>): void;
+  /** Until when the wire of a direction is taken by packets already sent, in cluster ms. */
+  busyUntil(from: string, to: string): number;
+  /** Takes the wire. Two senders at one instant may overlap by a packet: it is a model. */
+  setBusyUntil(from: string, to: string, until: number): void;
 }
 
 /** The vector clock of the node a role lives on (Mattern 1989). One integer a node. */

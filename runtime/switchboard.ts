@@ -21,7 +21,7 @@ const LINK_FIELDS = [
   "duplicate",
   "reorder",
 ] as const;
-const EXISTS = LINK_FIELDS.length, UP = EXISTS + 1, LINK_SIZE = UP + 1;
+const EXISTS = LINK_FIELDS.length, UP = EXISTS + 1, BUSY = UP + 1, LINK_SIZE = BUSY + 1;
 
 // Per slot: incarnation (0: never used), whether its role runs, its heartbeat counter.
 const INCARNATION = 0, RUNS = 1, BEAT = 2, SLOT_SIZE = 4;
@@ -43,7 +43,11 @@ export class Switchboard implements Links {
   readonly #slots: Int32Array;
   readonly #clocks: Int32Array;
 
-  /** @throws {RangeError} if there are more than {@link MAX_NODES} nodes or a name comes twice. */
+  /**
+   * A view of a new table, or of one that another thread made.
+   *
+   * @throws {RangeError} if there are more than {@link MAX_NODES} nodes or a name comes twice
+   */
   constructor(
     nodes: readonly string[],
     memory: SharedArrayBuffer = new SharedArrayBuffer(BYTES),
@@ -113,6 +117,16 @@ export class Switchboard implements Links {
       const value = change[field];
       if (value !== undefined) this.#links[at + i] = value;
     });
+  }
+
+  busyUntil(from: string, to: string): number {
+    const at = this.#link(from, to);
+    return at === undefined ? 0 : this.#links[at + BUSY]!;
+  }
+
+  setBusyUntil(from: string, to: string, until: number): void {
+    const at = this.#link(from, to);
+    if (at !== undefined) this.#links[at + BUSY] = until;
   }
 
   /** All directed links there are. */

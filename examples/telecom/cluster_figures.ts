@@ -5,6 +5,7 @@
  * @module
  */
 import { isRecord } from "../../actors/guards.ts";
+import { CLIENT } from "../../runtime/worker/system.ts";
 import { Histogram, type HistogramData } from "../../runtime/histogram.ts";
 
 /** Sums over all roles. */
@@ -118,7 +119,8 @@ function read(address: string, figures: Readonly<Record<string, unknown>>): Seen
   const stages = coordinates && isRecord(figures["transactions"]) ? figures["transactions"] : {};
   return {
     counts: {
-      sent: number(messages["sent"]),
+      // Figures that came as an answer do not count that answer.
+      sent: number(messages["sent"]) + (address === CLIENT ? 0 : 1),
       delivered: number(messages["delivered"]),
       dropped: number(messages["dropped"]),
       deadLetters: Object.values(dead).reduce<number>((sum, count) => sum + number(count), 0),

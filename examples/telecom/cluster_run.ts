@@ -53,7 +53,7 @@ const WATCH_MS = 100;
 const BLOCK_MS = 1000;
 const LINE_MS = 5000;
 /** Answers that are still to come when it stops are waited for this long. */
-const GRACE_MS = 1500;
+const GRACE_MS = 1000;
 /** All of the stop. */
 const STOP_MS = 4500;
 /** Numbers given out grow with the time, and so never come again on kept data. */
@@ -129,7 +129,7 @@ export class ClusterRun {
 
   /** Runs until the time is over, `stop` resolves, or it cannot go on. */
   async run(stop: Promise<string>): Promise<RunResult | "interrupted"> {
-    const { cluster, system } = this.#composition;
+    const { system } = this.#composition;
     try {
       const started = await this.#start(stop);
       if (started === "interrupted") return started;
@@ -138,7 +138,6 @@ export class ClusterRun {
     } finally {
       this.input.address.release();
       await system[Symbol.asyncDispose]();
-      void cluster;
     }
   }
 
@@ -248,7 +247,9 @@ export class ClusterRun {
     const seconds = (performance.now() - this.#since) / 1000;
     const over = new Promise<"over">((resolve) => setTimeout(resolve, STOP_MS, "over"));
     display.log("", "info", "stopping in order");
-    await this.#driver.stop(GRACE_MS);
+    // The figures now, should there be none later.
+    const figures = cluster.stats().then((stats) => this.#figures.observe(stats));
+    await Promise.all([this.#driver.stop(GRACE_MS), figures]);
     const end = await Promise.race([cluster.stop(), over]);
     const problems = this.#problems(end);
     if (end !== "over") this.#figures.observe(end.stats);

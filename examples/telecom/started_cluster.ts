@@ -2,21 +2,6 @@
  * A telecom cluster inside a program: started from a profile, called like a server, broken on
  * purpose, stopped in order.
  *
- * @example Move money
- * ```ts
- * import { startCluster } from "@trunkline/trunkline";
- *
- * await using cluster = await startCluster({ profile: "reference", fast: true, subscribers: 100 });
- * await cluster.rpc("account.transfer", {
- *   from: "254700000000",
- *   to: "254700000001",
- *   amount: 250,
- *   idempotencyKey: "rent",
- * });
- * const { balance } = await cluster.rpc("account.balance", { subscriber: "254700000001" });
- * console.assert(balance === 100_250);
- * ```
- *
  * @module
  */
 import type { Cluster, ClusterEnd, ClusterHooks } from "../../actors/cluster.ts";

@@ -62,7 +62,7 @@ export interface DriverFigures {
 /** Requests under way in a closed loop. */
 export const CLOSED_LOOP_CLIENTS = 64;
 
-const OPEN_LIMIT = 5000;
+const OPEN_LIMIT = 1000;
 const LATE_MS = 100;
 const PAUSE_MS = 20;
 

@@ -22,18 +22,27 @@ const MOST_LAG_MS = 0.05;
 
 /** What a process needs of its system. */
 export interface ProcessOptions {
+  /** Where it is reached. */
   readonly address: Address;
+  /** Its place in the switchboard. */
   readonly slot: number;
+  /** Counted from 1. */
   readonly incarnation: number;
+  /** What it runs. */
   readonly definition: RoleDefinition<never>;
+  /** Handed to the definition's `create`. */
   readonly config: unknown;
+  /** Virtual time. */
   readonly scheduler: Scheduler;
   /** The system's own randomness: the order of turns. */
   readonly lag: SimulatedRandom;
+  /** What its host is given. */
   readonly ports: Omit<Ports, "openStore">;
   /** Opens the store; undefined for a role that was given none. */
   readonly openStore: ((changed: () => void) => SimulatedStore) | undefined;
+  /** What its host calls. */
   readonly hooks: Pick<HostHooks, "log" | "epoch" | "outside">;
+  /** Counts a turn. */
   readonly beat: () => void;
   /** The process is gone. */
   readonly gone: (process: Process) => void;
@@ -42,9 +51,11 @@ export interface ProcessOptions {
 /** A role at work in the simulator. */
 export class Process implements Spawned {
   readonly address: Address;
+  /** Its place in the switchboard. */
   readonly slot: number;
   readonly incarnation: number;
   readonly exited: Promise<string>;
+  /** Runs the role. */
   readonly host: Host;
   readonly #exit = Promise.withResolvers<string>();
   #store: SimulatedStore | undefined;

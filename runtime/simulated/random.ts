@@ -10,6 +10,7 @@ import { seeded } from "../random.ts";
 export class SimulatedRandom implements Random {
   readonly next: () => number;
 
+  /** The numbers of a seed. */
   constructor(seed: number) {
     this.next = seeded(seed);
   }

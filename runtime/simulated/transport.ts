@@ -21,6 +21,7 @@ export class Mailbox {
   readonly #normal: Lane;
   readonly #urgent: Lane;
 
+  /** An empty mailbox. */
   constructor(size: InboxSize = INBOX_SIZE) {
     this.#normal = { limit: size.normal, frames: [], bytes: 0 };
     this.#urgent = { limit: size.urgent, frames: [], bytes: 0 };
@@ -58,7 +59,9 @@ function room(frame: Frame): number {
 
 /** Where an address is served. */
 export interface Served {
+  /** Its place in the switchboard. */
   readonly slot: number;
+  /** Where its mail goes. */
   readonly mailbox: Mailbox;
   /** Something came in. */
   readonly arrived: () => void;
@@ -69,10 +72,12 @@ export class SimulatedDirectory {
   readonly #byAddress = new Map<Address, Served>();
   #fingerprint = 0x811c9dc5;
 
+  /** Adds or replaces an address. */
   set(address: Address, served: Served): void {
     this.#byAddress.set(address, served);
   }
 
+  /** Where an address is served. */
   get(address: Address): Served | undefined {
     return this.#byAddress.get(address);
   }
@@ -94,6 +99,7 @@ export class SimulatedDirectory {
 
 /** The transport of one simulated role. */
 export class SimulatedTransport implements Transport {
+  /** The transport of the role in a slot, as one incarnation of it. */
   constructor(
     readonly slot: number,
     readonly incarnation: number,

@@ -43,6 +43,7 @@ interface Running {
 
 /** A {@link Spawner} of Deno workers. */
 export class WorkerSpawner implements Spawner {
+  /** Where every address is served. */
   readonly directory: Directory = new Directory();
   readonly #entries = new Map<Address, DirectoryEntry>();
   readonly #running = new Map<Address, Running>();

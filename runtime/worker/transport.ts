@@ -37,6 +37,7 @@ export class Directory {
 export class WorkerTransport implements Transport {
   readonly #stillSpeaks = (): boolean => this.current(this.slot, this.incarnation);
 
+  /** The transport of the role in a slot, as one incarnation of it. */
   constructor(
     readonly slot: number,
     readonly incarnation: number,

@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  type AnyEventObject,
   type AnyMachineSnapshot,
   type AnyStateMachine,
   createActor,
@@ -169,7 +170,7 @@ type Move = EventObject | "timer";
 export function assertEnginesAgree(
   machine: AnyStateMachine,
   inputs: readonly unknown[],
-  events: readonly EventObject[],
+  events: readonly AnyEventObject[],
   runs = 200,
 ): void {
   // One table for all runs: most of what is compared comes from its memory.

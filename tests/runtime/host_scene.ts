@@ -95,7 +95,7 @@ export class HostScene {
       clock: this.scheduler,
       random: new SimulatedRandom(1),
       transport,
-      links: { get: () => LOCAL_LINK, set: () => {} },
+      links: { get: () => LOCAL_LINK, set: () => {}, busyUntil: () => 0, setBusyUntil: () => {} },
       nodeClock: board.nodeClock("n"),
       openStore: () => this.store,
     }, {

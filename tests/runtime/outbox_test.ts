@@ -27,11 +27,17 @@ function scene(options: { limits?: OutboxLimits; link?: Partial<LinkParameters> 
     depth: () => ({ messages: 0, bytes: 0 }),
   };
   const link = { ...LOCAL_LINK, ...options.link };
+  let busyUntil = 0;
   const ports: Ports = {
     clock: new Scheduler(),
     random: new SimulatedRandom(1),
     transport,
-    links: { get: (_, to) => to === "far" ? undefined : link, set: () => {} },
+    links: {
+      get: (_, to) => to === "far" ? undefined : link,
+      set: () => {},
+      busyUntil: () => busyUntil,
+      setBusyUntil: (_, __, until) => void (busyUntil = until),
+    },
     nodeClock: { tick: () => [1], merge: () => {} },
     openStore: () => {
       throw new Error("no store");
@@ -157,4 +163,14 @@ Deno.test("outbox: the second copy of a doubled frame waits too when the mailbox
   assertEquals(s.outbox.flush(), true);
   s.answers.next = "accepted";
   assertEquals([s.outbox.flush(), s.types(), s.outbox.bytes], [false, [["a"], ["a"]], 0]);
+});
+
+Deno.test("outbox: roles of two destinations on one node share the wire to it", () => {
+  const s = scene({ link: { bandwidthMbps: 1 } });
+  s.add("b/one", "note", "x".repeat(1000));
+  s.add("b/two", "note", "x".repeat(1000));
+  s.outbox.flush();
+  const [first, second] = s.sent.map(({ frame }) => frame.due);
+  // 125 bytes a millisecond: each packet takes the wire for some eight milliseconds.
+  assert(first! > 8 && second! > 2 * first! - 1, `${first} ${second}`);
 });
