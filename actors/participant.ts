@@ -215,6 +215,12 @@ class Participant<Op> implements Role {
     });
     const instance = log.known.get(body.id.sequence);
     if (instance !== undefined) {
+      const { facts } = instance;
+      if (facts.coordinator === "" && this.config.coordinators.includes(envelope.from)) {
+        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
+        facts.coordinator = envelope.from;
+        facts.you = body.you;
+      }
       return this.#instances.step(instance, { type: "commit", sameStore });
     }
     if (!sameStore) return this.#unknownCommit(body, envelope);

@@ -132,7 +132,7 @@ Deno.test("what an edge may keep, and under which name", () => {
   const entries: readonly (readonly [query: unknown, entry: string | undefined])[] = [
     [{ method: "account.balance", params: { subscriber: a } }, a],
     [{ method: "subscriber.get", params: { imsi: seedImsi(0) } }, a],
-    [{ method: "session.validate", params: { session } }, `${a}/sessions`],
+    [{ method: "session.validate", params: { session } }, a],
     [{ method: "session.validate", params: { session: "x" } }, undefined],
     [{ method: "account.balance", params: { subscriber: "254711111111" } }, undefined],
   ];
