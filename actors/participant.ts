@@ -52,7 +52,6 @@ import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Watermarks } from "./watermarks.ts";
 
-const MAX_BACKOFF = 4;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 const SWEEP_MS = 10_000;
 
@@ -106,7 +105,14 @@ class Participant<Op> implements Role {
     this.#watermarks = new Watermarks((instance) => {
       this.#instances.step(instance, { type: "forget" });
     });
-    this.#reader = new Reader(services, ledger, this.#locks, config.shards, () => this.#leases!);
+    this.#reader = new Reader({
+      services,
+      ledger,
+      locks: this.#locks,
+      shards: config.shards,
+      coordinators: config.coordinators,
+      leases: () => this.#leases!,
+    });
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       commit: {
@@ -289,7 +295,7 @@ class Participant<Op> implements Role {
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,
-      maxBackoff: MAX_BACKOFF,
+      maxBackoff: this.#roundTrip.maxBackoff,
     };
     const instance = this.#instances.create(formatTransactionId(facts.id), input, facts);
     this.#watermarks.log(facts.id.log).known.set(facts.id.sequence, instance);

@@ -86,7 +86,7 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
       sessionMs: SESSION_MS,
       attempts: ATTEMPTS,
     } satisfies ApiConfig,
-    seed: { subscribers, edges: edges.length } satisfies SeedOptions,
+    seed: { subscribers, edges } satisfies SeedOptions,
     data,
     ...(http === undefined ? {} : { http }),
   };

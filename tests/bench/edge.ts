@@ -1,7 +1,8 @@
 /**
  * `edge`: `session.validate` answered from the edge's cache, over real HTTP with keep-alive, by
  * the gateways of a whole cluster; beside bare servers that send the same bytes, with as many
- * listening workers. The load shares the processor with all of them.
+ * listening workers. The load shares the processor with all of them and may be what limits the
+ * rate, so the CPU time that the servers spend on a request is compared as well.
  */
 import { startCluster, type StartedCluster } from "../../examples/telecom/started_cluster.ts";
 import { Histogram } from "../../runtime/histogram.ts";
@@ -165,6 +166,10 @@ function outcome(
   const [ours, bare, unread] = [perSecond("edge"), perSecond("bare"), perSecond("unread")];
   const ratio = spread(found.edge.map((r, i) => r.perSecond / found.bare[i]!.perSecond));
   const hungUp = (side: Side) => found[side].reduce((sum, measured) => sum + measured.hungUp, 0);
+  const cost = (side: Side) => spreadOf(found[side], (measured) => measured.othersCpuUs);
+  const [cpu, bareCpu] = [cost("edge"), cost("bare")];
+  const cpuRatio = spread(found.edge.map((r, i) => found.bare[i]!.othersCpuUs / r.othersCpuUs));
+  const loadCpu = spreadOf(found.bare, (measured) => measured.ownCpu);
   const [p50, p99] = [percentile(found.edge, 0.5), percentile(found.edge, 0.99)];
   const bare99 = percentile(found.bare, 0.99);
   const report = {
@@ -174,6 +179,10 @@ function outcome(
     p99_ms: round(p99.median),
     p50_ms: round(p50.median),
     bare_server_p99_ms: round(bare99.median),
+    cpu_us_per_req: round(cpu.median),
+    bare_server_cpu_us_per_req: round(bareCpu.median),
+    cpu_ratio: round(cpuRatio.median),
+    load_cpu_cores_on_bare_server: round(loadCpu.median),
     bare_server_unread_req_per_s: round(unread.median),
     ratio_to_unread: round(ours.median / unread.median),
     cache_miss_share: missed,
@@ -186,6 +195,7 @@ function outcome(
       bare_server_req_per_s: rounded(bare),
       bare_server_unread_req_per_s: rounded(unread),
       ratio: rounded(ratio),
+      cpu_ratio: rounded(cpuRatio),
       p99_ms: rounded(p99),
     },
   };
@@ -193,6 +203,10 @@ function outcome(
     { name: "session.validate, cache hit", value: ours, unit: "1/s" },
     { name: "bare server, reads the body", value: bare, unit: "1/s" },
     { name: "ratio", value: ratio, goal: atLeast(ratio.median, WANTED_RATIO) },
+    { name: "server CPU a request", value: cpu, unit: "us" },
+    { name: "bare server CPU a request", value: bareCpu, unit: "us" },
+    { name: "ratio by CPU", value: cpuRatio, goal: atLeast(cpuRatio.median, WANTED_RATIO) },
+    { name: "cores the load took, bare server", value: loadCpu },
     { name: "p50", value: p50, unit: "ms" },
     { name: "p99", value: p99, unit: "ms" },
     { name: "bare server p99", value: bare99, unit: "ms" },

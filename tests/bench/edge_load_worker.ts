@@ -3,6 +3,7 @@
  * as little work a request as can be, since it shares the processor with the servers.
  */
 /// <reference lib="deno.worker" />
+import process from "node:process";
 import { Histogram, type HistogramData } from "../../runtime/histogram.ts";
 
 /** What to send, where, for how long. */
@@ -24,6 +25,10 @@ export interface HttpMeasured {
   readonly sample: string;
   /** How often a connection had to be made anew. */
   readonly hungUp: number;
+  /** What all other threads of the process used meanwhile, in microseconds of CPU a request. */
+  readonly othersCpuUs: number;
+  /** How much of a core this thread used: near 1, it was the load that was too slow. */
+  readonly ownCpu: number;
 }
 
 const BUFFER = 16 * 1024;
@@ -115,6 +120,9 @@ async function run(load: HttpLoad): Promise<HttpMeasured> {
     Array.from({ length: load.connections }, () => new Connection({ hostname, port }).open()),
   );
   const latency = new Histogram();
+  const cpu = new Promise<ReturnType<typeof cpuUsed>>((resolve) =>
+    setTimeout(() => resolve(cpuUsed()), warmUpMs)
+  );
   const from = performance.now() + warmUpMs, until = from + forMs;
   await Promise.all(connections.map(async (connection, index) => {
     for (let i = index;; i++) {
@@ -125,10 +133,27 @@ async function run(load: HttpLoad): Promise<HttpMeasured> {
       if (now >= from && now < until) latency.record(now - since);
     }
   }));
+  const before = await cpu, after = cpuUsed();
+  const own = after.own - before.own, all = after.all - before.all;
   const sample = connections[0]!.body;
   for (const connection of connections) connection.close();
   const hungUp = connections.reduce((sum, connection) => sum + connection.hungUp, 0);
-  return { perSecond: latency.count / forMs * 1000, latency: latency.toJSON(), sample, hungUp };
+  return {
+    perSecond: latency.count / forMs * 1000,
+    latency: latency.toJSON(),
+    sample,
+    hungUp,
+    othersCpuUs: (all - own) / latency.count,
+    ownCpu: own / (forMs * 1000),
+  };
+}
+
+/** CPU time so far of the process and of this thread, in microseconds. */
+function cpuUsed(): { readonly all: number; readonly own: number } {
+  const sum = ({ user, system }: { user: number; system: number }) => user + system;
+  // The types lack the second.
+  const { threadCpuUsage } = process as unknown as { threadCpuUsage: typeof process.cpuUsage };
+  return { all: sum(process.cpuUsage()), own: sum(threadCpuUsage()) };
 }
 
 self.onmessage = async ({ data }: MessageEvent<HttpLoad>) => self.postMessage(await run(data));

@@ -106,9 +106,10 @@ Deno.test("subscribers spread over the shards", () => {
 });
 
 Deno.test("seeding shard by shard gives every row once, at its shard", () => {
-  const all = [...seedSubscribers(allShards, 500, 3, 7)];
+  const edges = ["edge-1", "edge-2", "edge-3"];
+  const all = [...seedSubscribers(allShards, 500, edges, 7)];
   const apart = allShards.flatMap((shard) => {
-    const rows = [...seedSubscribers([shard], 500, 3, 7)];
+    const rows = [...seedSubscribers([shard], 500, edges, 7)];
     for (const [key] of rows) assertEquals(shardOfKey(key), shard);
     return rows;
   });
