@@ -33,6 +33,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { hasId, isIndex } from "./guards.ts";
 import { Leases } from "./leases.ts";
 import { Executor } from "./executor.ts";
@@ -52,7 +53,6 @@ import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Watermarks } from "./watermarks.ts";
 
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 const SWEEP_MS = 10_000;
 
 export type { ParticipantConfig } from "./participant_facts.ts";
@@ -77,14 +77,20 @@ class Participant<Op> implements Role {
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
-  #checkpointAt = -1;
+  readonly #checkpoints: Checkpoints;
 
   constructor(
     private readonly services: Services,
     private readonly config: ParticipantConfig,
     ledger: Ledger<Op>,
   ) {
+    const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
+    this.#checkpoints = new Checkpoints(
+      services,
+      checkpointBytes,
+      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+    );
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -92,7 +98,7 @@ class Participant<Op> implements Role {
       executor: this.#executor,
       leases: () => this.#leases!,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#written(),
+      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: new TableEngine(participant),
@@ -160,7 +166,7 @@ class Participant<Op> implements Role {
   }
 
   persist(): void {
-    this.#checkpoint();
+    this.#checkpoints.take();
   }
 
   stop(): void {
@@ -220,6 +226,9 @@ class Participant<Op> implements Role {
       lowest: log.lowest,
     });
     const instance = log.known.get(body.id.sequence);
+    if (!this.#mayDecide(envelope.from, instance)) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
     if (instance !== undefined) {
       const { facts } = instance;
       if (facts.coordinator === "" && this.config.coordinators.includes(envelope.from)) {
@@ -252,15 +261,23 @@ class Participant<Op> implements Role {
   ): void {
     const instance = this.#watermarks.log(body.id.log).known.get(body.id.sequence);
     if (instance === undefined) return; // Forgotten, or never heard of: nothing to undo.
-    const { coordinator, peers } = instance.facts;
-    const known = envelope.from === coordinator || peers.includes(envelope.from) ||
-      this.config.coordinators.includes(envelope.from);
-    if (!known) return this.services.deadLetter("forbidden", envelope);
+    if (!this.#mayDecide(envelope.from, instance)) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
     this.#instances.step(instance, { type });
+  }
+
+  /** Who may say what became of a transaction: those who coordinate, and those who take part. */
+  #mayDecide(from: string, instance: Instance<ParticipantFacts> | undefined): boolean {
+    return this.config.coordinators.includes(from) || instance?.facts.coordinator === from ||
+      instance?.facts.peers.includes(from) === true;
   }
 
   #inquiry(body: Inquiry, envelope: Envelope): void {
     const { id, index, epoch } = body;
+    if (this.config.participants?.includes(envelope.from) === false) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
     const log = this.#watermarks.log(id.log);
     const known = log.known.get(id.sequence);
     if (known !== undefined) {
@@ -303,19 +320,6 @@ class Participant<Op> implements Role {
   }
 
   // Housekeeping -----------------------------------------------------------------------------
-
-  #written(): void {
-    const { store } = this.services;
-    if (store.journalBytes <= CHECKPOINT_BYTES || this.#checkpointAt === store.durable) return;
-    this.#checkpointAt = store.durable; // Once a batch.
-    this.#checkpoint();
-  }
-
-  /** What is still needed stands in for the whole journal so far. */
-  #checkpoint(): void {
-    const records = checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i));
-    this.services.store.checkpoint(records);
-  }
 
   #sweep(): void {
     const { services, config } = this;

@@ -89,7 +89,7 @@ class Loop implements Driver {
   async #sleep(next: number | undefined, deaf: boolean): Promise<void> {
     const timeout = next === undefined ? BEAT_MS : Math.min(BEAT_MS, next - this.clock.now());
     if (timeout <= 0) return await immediate();
-    if (deaf) return await new Promise((resolve) => setTimeout(resolve, timeout));
+    if (deaf) return await this.#doze(timeout);
     const since = performance.now();
     const bell = this.inbox.sleep(timeout);
     if (bell === undefined) return;
@@ -98,6 +98,16 @@ class Loop implements Driver {
     await Promise.race([bell, new Promise<void>((resolve) => this.#call = resolve)]);
     this.inbox.awake();
     if (!this.inbox.empty && performance.now() - since < 2 * SPIN_MS) this.#luck = MOST_LUCK;
+  }
+
+  /** Sleeps whatever arrives, until its time or a wake from this thread. */
+  async #doze(timeoutMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#call = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    clearTimeout(timer);
   }
 }
 
