@@ -16,6 +16,7 @@ export const BEAT_MS = 1000;
 // moment before it sleeps; one whose last looks were in vain does not.
 const SPIN_MS = 0.05;
 const MOST_LUCK = 8;
+const SLEEPS_BETWEEN_LOOKS = 32;
 const TURNS_WITHOUT_YIELD = 32;
 
 /** A running loop. */
@@ -41,7 +42,10 @@ class Loop implements Driver {
   #stopped = false;
   #woken = false;
   #call: () => void = () => {};
+  /** Looks that may still fail in a row. */
   #luck = 0;
+  /** Quick wake-ups until the next look is tried. */
+  #looksOff = 0;
 
   constructor(
     private readonly host: Host,
@@ -82,7 +86,9 @@ class Loop implements Driver {
         return true;
       }
     }
-    this.#luck--;
+    // On a machine with more to run than processors, looking on keeps the very thread from running
+    // that would answer: then one look is tried now and then only.
+    if (--this.#luck === 0) this.#looksOff = SLEEPS_BETWEEN_LOOKS;
     return false;
   }
 
@@ -97,7 +103,8 @@ class Loop implements Driver {
     // promise of its own.
     await Promise.race([bell, new Promise<void>((resolve) => this.#call = resolve)]);
     this.inbox.awake();
-    if (!this.inbox.empty && performance.now() - since < 2 * SPIN_MS) this.#luck = MOST_LUCK;
+    if (this.inbox.empty || performance.now() - since >= 2 * SPIN_MS) return;
+    if (--this.#looksOff <= 0) this.#luck = Math.max(this.#luck, 1);
   }
 
   /** Sleeps whatever arrives, until its time or a wake from this thread. */
