@@ -8,19 +8,11 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type {
-  Commit,
-  Inquiry,
-  ParticipantRecord,
-  Prepare,
-  TransactionId,
-} from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
 import {
   admitPrepare,
-  answerUnknownInquiry,
   coordinatorLease,
-  mayAckUnknownCommit,
   recoverParticipant,
 } from "../protocols/two_phase_commit/rules.ts";
 import { TableEngine } from "../runtime/engine.ts";
@@ -34,15 +26,14 @@ import {
   type Services,
 } from "../runtime/role.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
-import { hasId, isIndex } from "./guards.ts";
-import { Leases } from "./leases.ts";
 import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
+import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
+import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isInquiry,
   isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
@@ -119,15 +110,16 @@ class Participant<Op> implements Role {
       coordinators: config.coordinators,
       leases: () => this.#leases!,
     });
+    const decisions = new Decisions({
+      services,
+      config,
+      watermarks: this.#watermarks,
+      step: (instance, event) => this.#instances.step(instance, event),
+      begin: (facts) => this.#begin(facts),
+    });
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
-      commit: {
-        accepts: (b) => hasId(b) && isIndex(b["you"]),
-        handle: (body: Commit, e) => this.#commit(body, e),
-      },
-      abort: { accepts: hasId, handle: (body, e) => this.#decided(body, "abort", e) },
-      uncertain: { accepts: hasId, handle: (body, e) => this.#decided(body, "uncertain", e) },
-      inquiry: { accepts: isInquiry, handle: (body: Inquiry, e) => this.#inquiry(body, e) },
+      ...decisions.messages,
       read: this.#reader.handler,
     };
   }
@@ -215,95 +207,6 @@ class Participant<Op> implements Role {
         this.#instances.step(this.#begin(facts), { type: "prepare" });
       }
     }
-  }
-
-  #commit(body: Commit, envelope: Envelope): void {
-    const log = this.#watermarks.log(body.id.log);
-    const sameStore = mayAckUnknownCommit({
-      store: body.store,
-      ours: this.services.store.id,
-      sequence: body.id.sequence,
-      lowest: log.lowest,
-    });
-    const instance = log.known.get(body.id.sequence);
-    if (!this.#mayDecide(envelope.from, instance)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    if (instance !== undefined) {
-      const { facts } = instance;
-      if (facts.coordinator === "" && this.config.coordinators.includes(envelope.from)) {
-        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
-        facts.coordinator = envelope.from;
-        facts.you = body.you;
-      }
-      return this.#instances.step(instance, { type: "commit", sameStore });
-    }
-    if (!sameStore) return this.#unknownCommit(body, envelope);
-    const { id, you: index } = body;
-    this.services.send(envelope.from, "ack", { id, index }, { urgent: true });
-  }
-
-  /** It was voted for here, and there is no trace of it: this store has lost what it promised. */
-  #unknownCommit(body: Commit, envelope: Envelope): void {
-    this.services.deadLetter("forbidden", envelope);
-    if (body.store === undefined) return; // A peer passed it on; the coordinator will say more.
-    this.services.log(
-      "failure",
-      `A commit of ${formatTransactionId(body.id)} came that this store never voted for: ` +
-        `it was replaced or has lost its tail. Restore it from a copy.`,
-    );
-  }
-
-  #decided(
-    body: { readonly id: TransactionId },
-    type: "abort" | "uncertain",
-    envelope: Envelope,
-  ): void {
-    const instance = this.#watermarks.log(body.id.log).known.get(body.id.sequence);
-    if (instance === undefined) return; // Forgotten, or never heard of: nothing to undo.
-    if (!this.#mayDecide(envelope.from, instance)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    this.#instances.step(instance, { type });
-  }
-
-  /** Who may say what became of a transaction: those who coordinate, and those who take part. */
-  #mayDecide(from: string, instance: Instance<ParticipantFacts> | undefined): boolean {
-    return this.config.coordinators.includes(from) || instance?.facts.coordinator === from ||
-      instance?.facts.peers.includes(from) === true;
-  }
-
-  #inquiry(body: Inquiry, envelope: Envelope): void {
-    const { id, index, epoch } = body;
-    if (this.config.participants?.includes(envelope.from) === false) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    const log = this.#watermarks.log(id.log);
-    const known = log.known.get(id.sequence);
-    if (known !== undefined) {
-      const { peers } = known.facts;
-      // An outcome's record does not say who else took part: take the asker's word for that.
-      if (known.facts.record === undefined && peers[index] === undefined) {
-        peers[index] = envelope.from;
-      }
-      if (peers[index] !== envelope.from) return this.services.deadLetter("forbidden", envelope);
-      return this.#instances.step(known, { type: "inquiry", from: index });
-    }
-    const answer = answerUnknownInquiry({
-      sequence: id.sequence,
-      lowest: log.lowest,
-      storeComplete: true,
-      storeSince: this.config.storeSince,
-      epoch,
-    });
-    if (answer === "uncertain") {
-      this.services.send(envelope.from, "uncertain", { id }, { urgent: true });
-      return;
-    }
-    const peers: string[] = [];
-    peers[index] = envelope.from;
-    const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
-    this.#instances.step(this.#begin(facts), { type: "inquiry", from: index });
   }
 
   // Instances --------------------------------------------------------------------------------

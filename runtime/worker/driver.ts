@@ -26,9 +26,20 @@ export interface Driver {
   stop(): void;
 }
 
-/** Starts the loop of a host. */
-export function drive(host: Host, inbox: Inbox, clock: Clock, beat: () => void): Driver {
-  const loop = new Loop(host, inbox, clock, beat);
+/**
+ * Starts the loop of a host.
+ *
+ * @param holds a process whose other threads are all gone must still live until the host's next
+ * timer: a sleep on shared memory alone does not keep it
+ */
+export function drive(
+  host: Host,
+  inbox: Inbox,
+  clock: Clock,
+  beat: () => void,
+  holds = false,
+): Driver {
+  const loop = new Loop(host, inbox, clock, beat, holds);
   loop.run().catch((error) => {
     // Not a role's error (those end the role): nothing sensible can go on.
     queueMicrotask(() => {
@@ -52,6 +63,7 @@ class Loop implements Driver {
     private readonly inbox: Inbox,
     private readonly clock: Clock,
     private readonly beat: () => void,
+    private readonly holds: boolean,
   ) {}
 
   wake(): void {
@@ -99,9 +111,13 @@ class Loop implements Driver {
     const since = performance.now();
     const bell = this.inbox.sleep(timeout);
     if (bell === undefined) return;
+    const hold = this.holds && next !== undefined
+      ? setTimeout(() => this.#call(), timeout)
+      : undefined;
     // Atomics.notify from this very thread would not stir its event loop: a wake from here is a
     // promise of its own.
     await Promise.race([bell, new Promise<void>((resolve) => this.#call = resolve)]);
+    clearTimeout(hold);
     this.inbox.awake();
     if (this.inbox.empty || performance.now() - since >= 2 * SPIN_MS) return;
     if (--this.#looksOff <= 0) this.#luck = Math.max(this.#luck, 1);

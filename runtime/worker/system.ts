@@ -95,7 +95,7 @@ export class WorkerSystem implements AsyncDisposable {
       },
     });
     host.start();
-    loop.driver = drive(host, inbox, clock, () => switchboard.beat(slot));
+    loop.driver = drive(host, inbox, clock, () => switchboard.beat(slot), true);
     return new WorkerSystem(switchboard, spawner, host, loop.driver);
   }
 

@@ -97,3 +97,26 @@ Deno.test("system: restarts of an address take no more slots than it needs", asy
   }
   assert(slots.size <= 2, `${slots.size} slots`);
 });
+
+Deno.test("system: a process whose only role has ended lives on to see its ask fail", async () => {
+  const system = new URL("../../runtime/worker/system.ts", import.meta.url).href;
+  const program = `
+    import { WorkerSystem } from "${system}";
+    const system = WorkerSystem.create({ nodes: ["n"] });
+    const spec = { address: "n/role", module: "${module}", name: "slow", config: null };
+    const spawned = await system.spawn(spec);
+    const answer = system.ask("n/role", "never", null, 700).catch((error) => error.reason);
+    spawned.terminate();
+    console.log(await answer);
+    await system[Symbol.asyncDispose]();`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, program);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const args = ["run", "--no-check", "--config", config, "--allow-read", file];
+    const { code, stdout } = await new Deno.Command("deno", { args }).output();
+    assertEquals([code, new TextDecoder().decode(stdout)], [0, "timeout\n"]);
+  } finally {
+    await Deno.remove(file);
+  }
+});

@@ -58,7 +58,7 @@ class Scene implements AsyncDisposable {
       storeSince: 1,
       seed: { subscribers: 10, edges: ["edge-1"] },
     };
-    const module = new URL("../../examples/telecom/roles.ts", import.meta.url).href;
+    const module = new URL("../../examples/telecom/participant_role.ts", import.meta.url).href;
     const name = "participant";
     await this.system.spawn({ address: PARTICIPANT, module, name, config, store: "p" });
     return await this.#withRogue();
