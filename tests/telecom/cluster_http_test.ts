@@ -158,7 +158,7 @@ async function concurrency(t: Deno.TestContext, cluster: RealCluster): Promise<v
       expected.set(from, expected.get(from)! - amount);
       expected.set(to, expected.get(to)! + amount);
     });
-    assert(answers.filter(({ result }) => result).length > 100);
+    assert(answers.some(({ result }) => result), "none went through");
     for (const [subscriber, balance] of expected) {
       const { result } = await cluster.rpc("account.balance", { subscriber });
       assertEquals(result.balance, balance);
