@@ -6,7 +6,6 @@
  */
 import { node, type NodeMessage, type Step } from "../protocols/lifecycle/node.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   defineRole,
@@ -72,7 +71,7 @@ class NodeActor implements Role {
 
   constructor(private readonly services: Services, private readonly config: NodeConfig) {
     this.#life = new Instances<undefined, NodeMessage>({
-      engine: new TableEngine(node),
+      engine: services.engine(node),
       timers: services.timers,
       now: () => services.clock.now(),
       observe: () => services.observe(),

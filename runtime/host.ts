@@ -11,6 +11,7 @@ import { Arrivals } from "./arrivals.ts";
 import { Asks, REPLY, type Reply } from "./asks.ts";
 import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
+import { type Engine, TableEngine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { Observer } from "./instances.ts";
 import { Outbox, type Traffic } from "./outbox.ts";
@@ -25,6 +26,8 @@ import {
 } from "./role.ts";
 import { RoleLife } from "./role_life.ts";
 import { Timers } from "./timers.ts";
+import type { Witness } from "./witness.ts";
+import type { AnyStateMachine } from "./xstate_types.ts";
 
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
 const BLOCKED_RETRY_MS = 0.5;
@@ -47,6 +50,10 @@ export interface HostHooks {
   readonly epoch: () => number;
   /** See {@link Services.outside}. */
   readonly outside?: <T>(work: Promise<T>) => Promise<T>;
+  /** See {@link Services.engine}. Default: a table of its own for each. */
+  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  /** Sees every message come and go. */
+  readonly witness?: Witness;
 }
 
 /** What {@link Host.turn} says about the next one. */
@@ -86,17 +93,29 @@ export class Host implements Services {
     private readonly hooks: HostHooks,
   ) {
     this.node = nodeOf(address);
-    this.#dead = new DeadLetters(() => this.state);
+    this.#dead = new DeadLetters(() => this.state, hooks.witness);
     this.#asks = new Asks(ports.transport.incarnation, this.timers);
     this.#journal = new GroupCommit(ports.openStore, this.timers, ports.clock);
-    this.#outbox = new Outbox(address, ports, hooks.epoch, this.#traffic, (reason, envelope) => {
-      this.#dead.add(reason, { ...envelope, from: this.address });
-    });
+    this.#outbox = new Outbox(
+      address,
+      ports,
+      hooks.epoch,
+      this.#traffic,
+      (reason, envelope) => {
+        this.#dead.add(reason, { ...envelope, from: this.address });
+      },
+      undefined,
+      hooks.witness,
+    );
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
+      hooks.witness?.delivered(envelope);
       this.#dispatch(envelope, body);
+      hooks.witness?.handled();
     });
     this.#role = definition.create(this, config as never);
     this.#life = new RoleLife({
+      address,
+      observe: () => this.#observer,
       role: this.#role,
       journal: this.#journal,
       timers: this.timers,
@@ -146,6 +165,9 @@ export class Host implements Services {
   }
   log(kind: LogKind, text: string): void {
     this.hooks.log(kind, text);
+  }
+  engine(machine: AnyStateMachine): Engine<unknown> {
+    return this.hooks.engine?.(machine) ?? new TableEngine(machine);
   }
   observe(): Observer | undefined {
     return this.#observer;
@@ -286,6 +308,11 @@ export class Host implements Services {
   /** Opens the store; called by roles that keep one, in `recover`. */
   openStore(): Store {
     return this.#journal.open();
+  }
+
+  /** Envelopes it has: on the wire towards it, and in frames that full mailboxes refused. */
+  get inHand(): { readonly held: number; readonly parked: number } {
+    return { held: this.#arrivals.held, parked: this.#outbox.parked };
   }
 
   /** Figures of host and role. */

@@ -6,6 +6,7 @@
 import { INBOX_SIZE, type InboxSize } from "../inbox.ts";
 import type { Address, Frame, SendResult, Transport } from "../ports.ts";
 import type { Switchboard } from "../switchboard.ts";
+import type { DriftingClock } from "./conditions.ts";
 
 /** What a frame takes besides its bytes, as in the worker's rings. */
 const HEADER = 24;
@@ -97,6 +98,18 @@ export class SimulatedDirectory {
   }
 }
 
+/** What a simulated wire does besides what the link model of the sender says. */
+export interface Wire {
+  /** The role's own. */
+  readonly address: Address;
+  /** Of its node: instants in frames are true ones on the way. */
+  readonly clock: DriftingClock;
+  /** Holds a packet up, in ms. */
+  readonly delay: (to: Address) => number;
+  /** A frame of so many messages was handed over, or was not. */
+  readonly transmitted: (to: Address, count: number, result: SendResult) => void;
+}
+
 /** The transport of one simulated role. */
 export class SimulatedTransport implements Transport {
   /** The transport of the role in a slot, as one incarnation of it. */
@@ -107,9 +120,26 @@ export class SimulatedTransport implements Transport {
     private readonly directory: SimulatedDirectory,
     private readonly switchboard: Switchboard,
     private readonly now: () => number,
+    private readonly wire?: Wire,
   ) {}
 
   transmit(to: Address, frame: Frame): SendResult {
+    const result = this.#transmit(to, this.#onTheWire(to, frame));
+    this.wire?.transmitted(to, frame.count, result);
+    return result;
+  }
+
+  /** The frame with the true instant at which it is handed over. */
+  #onTheWire(to: Address, frame: Frame): Frame {
+    if (this.wire === undefined) return frame;
+    const { clock, delay } = this.wire;
+    const more = delay(to);
+    if (more === 0 && (frame.due === 0 || clock.rate === 1)) return frame;
+    const due = frame.due === 0 ? this.now() : clock.trueTime(frame.due);
+    return { ...frame, due: due + more };
+  }
+
+  #transmit(to: Address, frame: Frame): SendResult {
     const found = this.directory.get(to);
     if (found === undefined || !this.switchboard.runs(found.slot)) return "unreachable";
     if (!this.#speaks()) return "unreachable"; // Fenced: an old incarnation is not heard.
@@ -121,7 +151,10 @@ export class SimulatedTransport implements Transport {
 
   receive(): Frame | undefined {
     // A fenced incarnation must not take mail that is meant for its successor.
-    return this.#speaks() ? this.mailbox.poll() : undefined;
+    const frame = this.#speaks() ? this.mailbox.poll() : undefined;
+    if (frame === undefined || frame.due === 0 || this.wire === undefined) return frame;
+    const { clock } = this.wire;
+    return clock.rate === 1 ? frame : { ...frame, due: clock.shown(frame.due) };
   }
 
   #speaks(): boolean {
