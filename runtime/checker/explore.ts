@@ -93,6 +93,11 @@ export function pathTo(store: StateStore, index: number): number[] {
   return path;
 }
 
+function equal(a: Words, b: Words): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 class Search {
   readonly store: StateStore;
   transitions = 0;
@@ -119,7 +124,7 @@ class Search {
       this.model.expand(state, (action, next, broken) => {
         this.transitions++;
         if (broken !== undefined) this.#fail(broken, at, action);
-        else this.#reach(next, at);
+        else if (!equal(next, state)) this.#reach(next, at);
       });
       if (this.violation !== undefined || this.exceeded !== undefined) return;
       if (at % PROGRESS_EVERY === 0) this.limits.progress?.(this.store.count, this.depth);

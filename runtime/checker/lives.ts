@@ -8,6 +8,11 @@
 import { type Effect, TableEngine } from "../engine.ts";
 import type { AnyStateMachine, EventObject } from "../xstate_types.ts";
 
+/** An event with whatever it carries. */
+export interface ModelEvent extends EventObject {
+  readonly [field: string]: unknown;
+}
+
 /** A timer that is set. */
 export interface SetTimer {
   /** Its name: that of the event, without XState's `xstate.after.` and the state's id. */
@@ -29,7 +34,7 @@ export interface Outcome {
 
 /** Something that must not disturb any life: the event, and whether it has to be rejected. */
 export interface Probe {
-  readonly event: EventObject;
+  readonly event: ModelEvent;
   readonly expect: "rejected" | "unchanged";
 }
 
@@ -44,14 +49,14 @@ interface Life {
 }
 
 /** How an event looks when the processes it names are permuted. */
-export type PermuteEvent = (event: EventObject, permutation: readonly number[]) => EventObject;
+export type PermuteEvent = (event: ModelEvent, permutation: readonly number[]) => ModelEvent;
 
 /** All lives of one machine with one input. */
 export class Lives {
   readonly #engine: TableEngine;
   readonly #lives: Life[] = [];
   readonly #index = new Map<string, number>();
-  readonly #events: EventObject[] = [];
+  readonly #events: ModelEvent[] = [];
   readonly #eventIndex = new Map<string, number>();
   readonly #permuted = new Map<readonly number[], number[]>();
   /** The life every instance begins with. */
@@ -79,7 +84,7 @@ export class Lives {
   }
 
   /** The number of an event. */
-  event(event: EventObject): number {
+  event(event: ModelEvent): number {
     const key = JSON.stringify(event);
     let index = this.#eventIndex.get(key);
     if (index === undefined) {
@@ -130,7 +135,7 @@ export class Lives {
   }
 
   /** The event of a number. */
-  eventOf(event: number): EventObject {
+  eventOf(event: number): ModelEvent {
     return this.#events[event]!;
   }
 
@@ -188,10 +193,10 @@ function timerName(id: string): string {
 function changed(
   timers: readonly SetTimer[],
   changes: readonly (
-    | { readonly set: string; readonly delayMs: number; readonly event: EventObject }
+    | { readonly set: string; readonly delayMs: number; readonly event: ModelEvent }
     | { readonly cancel: string }
   )[],
-  number: (event: EventObject) => number,
+  number: (event: ModelEvent) => number,
 ): readonly SetTimer[] {
   const byId = new Map(timers.map((timer) => [timer.id, timer]));
   for (const change of changes) {

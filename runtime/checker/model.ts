@@ -27,7 +27,8 @@ export interface Invariant {
 
 /**
  * "It stays possible": from every reachable state in which `from` answers, a state that satisfies
- * `goal` can be reached in the graph that begins there.
+ * `goal` can be reached in the graph that begins there, and so on from every state of that graph on the
+ * way to the goal.
  */
 export interface Possibility {
   /** The rule, in plain words. */

@@ -17,7 +17,7 @@ export function permutations(count: number): readonly (readonly number[])[] {
   return all;
 }
 
-/** Compares words from `start` to `end`: negative if `a` comes first. */
+/** Compares states: negative if `a` comes first. */
 export function compareWords(a: Uint16Array, b: Uint16Array): number {
   for (let i = 0; i < a.length; i++) {
     const difference = a[i]! - b[i]!;
