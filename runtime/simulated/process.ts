@@ -70,6 +70,10 @@ export class Process implements Spawned {
   #gone = false;
   #paused = false;
   #doomed = false;
+  /** Whether it may not speak any more. */
+  fenced = false;
+  /** Why it ended; undefined while it runs. */
+  reason: string | undefined;
 
   /** Makes the role; it sees nothing before its first turn. */
   constructor(private readonly options: ProcessOptions) {
@@ -121,6 +125,16 @@ export class Process implements Spawned {
     this.#schedule(Math.min(due, scheduler.now() + BEAT_MS));
   }
 
+  /** Messages in its mailbox. */
+  get depth(): number {
+    return this.options.ports.transport.depth().messages;
+  }
+
+  /** Of a process that is gone: messages in its mailbox that its successor will find there. */
+  get inherited(): number {
+    return this.fenced ? 0 : this.depth;
+  }
+
   /** Hangs it like a thread that never yields: no turn, no beat, until {@link Process.resume}. */
   pause(): void {
     this.#paused = true;
@@ -146,6 +160,7 @@ export class Process implements Spawned {
     if (this.#gone) return;
     this.#gone = true;
     if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
+    this.reason = reason;
     this.#store?.crash(); // Of no effect on a store that was closed.
     this.#exit.resolve(reason);
     this.options.gone(this);

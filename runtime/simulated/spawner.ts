@@ -33,9 +33,9 @@ export interface Onlooker {
   readonly witness?: (address: Address) => Witness;
   /** A frame of so many messages reached the mailbox of `to`, or did not. */
   readonly transmitted?: (from: Address, to: Address, count: number, result: SendResult) => void;
-  /** A role took a turn. */
+  /** A role took a turn. One that is fenced is out of the world: nothing is told of it. */
   readonly turned?: (process: Process) => void;
-  /** An incarnation is gone. */
+  /** An incarnation is gone, or fenced. */
   readonly gone?: (process: Process) => void;
   /** A batch has become durable. */
   readonly written?: (key: string, batch: WrittenBatch) => void;
@@ -193,7 +193,9 @@ export class SimulatedSpawner implements Spawner {
             address,
             clock,
             delay: (to) => this.#heldUp(node, nodeOf(to)),
-            transmitted: (to, count, result) => transmitted?.(address, to, count, result),
+            transmitted: (to, count, result) => {
+              if (!process.fenced) transmitted?.(address, to, count, result);
+            },
           },
         ),
         links: switchboard,
@@ -207,10 +209,12 @@ export class SimulatedSpawner implements Spawner {
         ...(onlooker.engine === undefined ? {} : { engine: onlooker.engine }),
         ...(onlooker.witness === undefined ? {} : { witness: onlooker.witness(address) }),
       },
-      turned: onlooker.turned,
+      turned: (turned) => {
+        if (!turned.fenced) onlooker.turned?.(turned);
+      },
       beat: () => switchboard.beat(slot),
       gone: (gone) => {
-        onlooker.gone?.(gone);
+        if (!gone.fenced) onlooker.gone?.(gone);
         this.#forget(gone);
       },
     });
@@ -254,13 +258,16 @@ export class SimulatedSpawner implements Spawner {
   fence(address: Address): void {
     const process = this.#processes.get(address);
     if (process === undefined) return;
-    const { switchboard } = this.options;
+    const { switchboard, onlooker } = this.options;
     switchboard.incarnate(process.slot);
     switchboard.setRuns(process.slot, false);
     this.#processes.delete(address);
     // It may still hold its mailbox: a successor gets a slot and a mailbox of its own.
     this.#served.delete(address);
     this.#zombies.add(process);
+    process.fenced = true;
+    process.reason = "fenced";
+    onlooker?.gone?.(process);
     process.terminate();
   }
 
@@ -283,6 +290,16 @@ export class SimulatedSpawner implements Spawner {
   /** The present process of an address, if one runs there. */
   process(address: Address): Process | undefined {
     return this.#processes.get(address);
+  }
+
+  /** Lets a mailbox be full, whatever is in it. Returns how to let it take mail again. */
+  jam(address: Address, what: "normal" | "all"): () => void {
+    const mailbox = this.#served.get(address)?.mailbox;
+    if (mailbox === undefined) throw new RangeError(`Nothing was ever served at ${address}`);
+    mailbox.jammed = what;
+    return () => {
+      mailbox.jammed = "no";
+    };
   }
 
   /** Hangs a role. Returns how to let it go on, which works even after it was fenced. */

@@ -15,25 +15,30 @@ interface Lane {
   readonly limit: number;
   frames: Frame[];
   bytes: number;
+  messages: number;
 }
 
 /** One role's mailbox: a lane for normal frames and one of reserved room, read first. */
 export class Mailbox {
   readonly #normal: Lane;
   readonly #urgent: Lane;
+  /** A fault: it takes nothing, or nothing but what the reserved room is for. */
+  jammed: "no" | "normal" | "all" = "no";
 
   /** An empty mailbox. */
   constructor(size: InboxSize = INBOX_SIZE) {
-    this.#normal = { limit: size.normal, frames: [], bytes: 0 };
-    this.#urgent = { limit: size.urgent, frames: [], bytes: 0 };
+    this.#normal = { limit: size.normal, frames: [], bytes: 0, messages: 0 };
+    this.#urgent = { limit: size.urgent, frames: [], bytes: 0, messages: 0 };
   }
 
   /** Copies a frame in; false if there is no room. */
   offer(frame: Frame): boolean {
+    if (this.jammed !== "no" && !(frame.urgent && this.jammed === "normal")) return false;
     const lane = frame.urgent ? this.#urgent : this.#normal;
     const needed = room(frame);
     if (needed > lane.limit / 2 || lane.bytes + needed > lane.limit) return false;
     lane.bytes += needed;
+    lane.messages += frame.count;
     lane.frames.push({ ...frame, bytes: frame.bytes.slice() });
     return true;
   }
@@ -42,15 +47,16 @@ export class Mailbox {
   poll(): Frame | undefined {
     const lane = this.#urgent.frames.length > 0 ? this.#urgent : this.#normal;
     const frame = lane.frames.shift();
-    if (frame !== undefined) lane.bytes -= room(frame);
+    if (frame === undefined) return undefined;
+    lane.bytes -= room(frame);
+    lane.messages -= frame.count;
     return frame;
   }
 
   /** What waits: envelopes and bytes. */
   depth(): { messages: number; bytes: number } {
-    const messages = [...this.#urgent.frames, ...this.#normal.frames]
-      .reduce((sum, frame) => sum + frame.count, 0);
-    return { messages, bytes: this.#urgent.bytes + this.#normal.bytes };
+    const { messages, bytes } = this.#urgent;
+    return { messages: messages + this.#normal.messages, bytes: bytes + this.#normal.bytes };
   }
 }
 
