@@ -50,7 +50,6 @@ import { isTransactRequest, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
 
-const MAX_BACKOFF = 4;
 const RETRY_BASE_MS = 10;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
@@ -188,7 +187,7 @@ class Coordinator implements Role {
       participants: facts.peers.length,
       voteTimeoutMs,
       resendMs: this.#roundTrip.waitMs,
-      maxBackoff: MAX_BACKOFF,
+      maxBackoff: this.#roundTrip.maxBackoff,
       leaseMs: coordinatorLease(leaseMs, driftPpm),
     }, facts);
   }

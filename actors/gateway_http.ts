@@ -27,6 +27,8 @@ export interface HttpOptions {
   readonly oversee: (what: "health" | "metrics") => Promise<unknown>;
 }
 
+/** How long a stop waits for clients that are slow to send or to read. */
+const GRACE_MS = 300;
 const JSON_HEADERS = { "content-type": "application/json" };
 const EDGE_PATH = /^\/edges\/([^/]+)\/rpc$/;
 
@@ -36,10 +38,20 @@ const EDGE_PATH = /^\/edges\/([^/]+)\/rpc$/;
  */
 export function serveHttp(options: HttpOptions): { shutdown(): Promise<void> } {
   const { hostname, port } = options;
-  return Deno.serve(
+  const server = Deno.serve(
     { hostname, port, reusePort: true, onListen: () => {}, onError: failed },
     (request) => handle(request, options),
   );
+  return {
+    async shutdown() {
+      // Alone it would wait for ever for a client that never sends the rest of its body. What is
+      // still open then ends with the worker; `abort` after `shutdown` is an error of Deno's.
+      const patience = Promise.withResolvers<void>();
+      const timer = setTimeout(patience.resolve, GRACE_MS);
+      await Promise.race([server.shutdown(), patience.promise]);
+      clearTimeout(timer);
+    },
+  };
 }
 
 function failed(): Response {

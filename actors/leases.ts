@@ -29,11 +29,14 @@ export class Leases {
     this.#unknownUntil = fresh ? bornMs : bornMs + leaseMs;
   }
 
-  /** Grants or renews. */
-  grant(entry: string, address: string, incarnation: number, now: number): void {
+  /** Grants or renews; false for an address that may hold none. */
+  grant(entry: string, address: string, incarnation: number, now: number): boolean {
+    // After a restart only `edges` are asked to let go: nobody else may have a lease.
+    if (!this.edges.includes(address)) return false;
     let holders = this.#byEntry.get(entry);
     if (holders === undefined) this.#byEntry.set(entry, holders = new Map());
     holders.set(address, { incarnation, until: now + this.leaseMs });
+    return true;
   }
 
   /** Whose copies of these entries may still be trusted. */

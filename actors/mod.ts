@@ -14,5 +14,5 @@ export * from "./ledger.ts";
 export * from "./monitor.ts";
 export * from "./node.ts";
 export * from "./participant.ts";
-export * from "./reader.ts";
+export type { ReadReply, ReadRequest } from "./reader.ts";
 export * from "./transact.ts";

@@ -51,7 +51,6 @@ import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Watermarks } from "./watermarks.ts";
 
-const MAX_BACKOFF = 4;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 const SWEEP_MS = 10_000;
 
@@ -105,7 +104,14 @@ class Participant<Op> implements Role {
     this.#watermarks = new Watermarks((instance) => {
       this.#instances.step(instance, { type: "forget" });
     });
-    this.#reader = new Reader(services, ledger, this.#locks, config.shards, () => this.#leases!);
+    this.#reader = new Reader({
+      services,
+      ledger,
+      locks: this.#locks,
+      shards: config.shards,
+      coordinators: config.coordinators,
+      leases: () => this.#leases!,
+    });
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       commit: {
@@ -214,6 +220,12 @@ class Participant<Op> implements Role {
     });
     const instance = log.known.get(body.id.sequence);
     if (instance !== undefined) {
+      const { facts } = instance;
+      if (facts.coordinator === "" && this.config.coordinators.includes(envelope.from)) {
+        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
+        facts.coordinator = envelope.from;
+        facts.you = body.you;
+      }
       return this.#instances.step(instance, { type: "commit", sameStore });
     }
     if (!sameStore) return this.#unknownCommit(body, envelope);
@@ -282,7 +294,7 @@ class Participant<Op> implements Role {
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,
-      maxBackoff: MAX_BACKOFF,
+      maxBackoff: this.#roundTrip.maxBackoff,
     };
     const instance = this.#instances.create(formatTransactionId(facts.id), input, facts);
     this.#watermarks.log(facts.id.log).known.set(facts.id.sequence, instance);

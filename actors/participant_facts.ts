@@ -44,9 +44,9 @@ export type Work = readonly {
 export interface ParticipantFacts {
   readonly id: TransactionId;
   /** Whom to tell; empty where it is known from an outcome or a peer's question only. */
-  readonly coordinator: string;
+  coordinator: string;
   readonly peers: string[];
-  readonly you: number;
+  you: number;
   readonly epoch: number;
   readonly work: Work;
   /** Rows it locks. */

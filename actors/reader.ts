@@ -7,6 +7,7 @@
  */
 import type { Envelope } from "../runtime/codec.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
+import type { Timer } from "../runtime/timers.ts";
 import { isRecord } from "./guards.ts";
 import type { Leases } from "./leases.ts";
 import type { Ledger, Value } from "./ledger.ts";
@@ -32,23 +33,32 @@ export interface ReadReply {
   readonly lease?: string;
 }
 
+/** What a reader works on. */
+export interface ReaderParts {
+  readonly services: Services;
+  readonly ledger: Pick<Ledger<never>, "readKeys" | "entryOf" | "shardOfKey">;
+  readonly locks: Locks;
+  /** Shards that are kept here. */
+  readonly shards: readonly number[];
+  /** Addresses that may read. */
+  readonly coordinators: readonly string[];
+  readonly leases: () => Leases;
+}
+
 /** Answers reads. */
 export class Reader {
   /** Takes the message `read`. */
   readonly handler: MessageHandler = {
     accepts: isReadRequest,
-    handle: (body: ReadRequest, envelope) =>
-      this.#read(body, envelope, new Map(body.rows), new Set()),
+    handle: (body: ReadRequest, envelope) => {
+      const { coordinators, services } = this.parts;
+      if (!coordinators.includes(envelope.from)) return services.deadLetter("forbidden", envelope);
+      this.#read(body, envelope, new Map(body.rows), new Set());
+    },
   };
 
   /** A reader of the rows of one participant. */
-  constructor(
-    private readonly services: Services,
-    private readonly ledger: Pick<Ledger<never>, "readKeys" | "entryOf" | "shardOfKey">,
-    private readonly locks: Locks,
-    private readonly shards: readonly number[],
-    private readonly leases: () => Leases,
-  ) {}
+  constructor(private readonly parts: ReaderParts) {}
 
   /** Reads all of `mine` at one moment at which none is locked; asks again if more is needed. */
   #read(
@@ -57,17 +67,26 @@ export class Reader {
     rows: Map<string, Value | null>,
     mine: Set<string>,
   ): void {
-    this.locks.whenFree([...mine], () => {
-      for (const key of mine) rows.set(key, this.services.store.get(key) ?? null);
-      const needed = this.ledger.readKeys(request.query, rows);
-      const local = needed.filter((key) => this.shards.includes(this.ledger.shardOfKey(key)));
+    const { services, ledger, locks, shards } = this.parts;
+    let waiting = true;
+    let timer: Timer | undefined;
+    const giveUp = locks.whenFree([...mine], () => {
+      waiting = false;
+      if (timer !== undefined) services.timers.cancel(timer);
+      for (const key of mine) rows.set(key, services.store.get(key) ?? null);
+      const needed = ledger.readKeys(request.query, rows);
+      const local = needed.filter((key) => shards.includes(ledger.shardOfKey(key)));
       const more = local.filter((key) => !mine.has(key));
       if (more.length > 0) {
         for (const key of more) mine.add(key);
         return this.#read(request, envelope, rows, mine);
       }
-      this.services.reply(envelope, this.#answer(request, rows, needed));
+      services.reply(envelope, this.#answer(request, rows, needed));
     });
+    // A row may stay in doubt for long, and its readers must not pile up: nobody waits for a read
+    // whose deadline has passed.
+    const { deadline } = envelope.metadata;
+    if (waiting && deadline !== undefined) timer = services.timers.set(deadline, giveUp);
   }
 
   #answer(
@@ -75,13 +94,14 @@ export class Reader {
     rows: ReadonlyMap<string, Value | null>,
     missing: readonly string[],
   ): ReadReply {
-    const entry = this.ledger.entryOf(request.query, rows);
+    const { services, ledger, leases } = this.parts;
+    const entry = ledger.entryOf(request.query, rows);
     const { edge } = request;
     if (edge === undefined || entry === undefined || missing.length > 0) {
       return { rows: [...rows], missing };
     }
-    this.leases().grant(entry, edge.address, edge.incarnation, this.services.clock.now());
-    return { rows: [...rows], missing, lease: entry };
+    const granted = leases().grant(entry, edge.address, edge.incarnation, services.clock.now());
+    return { rows: [...rows], missing, ...(granted ? { lease: entry } : {}) };
   }
 }
 

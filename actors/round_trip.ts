@@ -7,6 +7,8 @@
 
 /** Longest wait, whatever the estimate says, in ms. */
 export const LONGEST_WAIT_MS = 5000;
+/** A wait is doubled no further than this: what was cut off for long must be settled in 5 s. */
+const LONGEST_BACKOFF_MS = LONGEST_WAIT_MS / 2;
 
 /** A running estimate, fed with measured round trips. */
 export class RoundTrip {
@@ -36,5 +38,10 @@ export class RoundTrip {
       ? this.initialMs
       : Math.max(this.floorMs, this.#smoothed + 4 * this.#variation);
     return Math.min(LONGEST_WAIT_MS, 2 ** Math.ceil(Math.log2(Math.max(1, wanted))));
+  }
+
+  /** How often {@link RoundTrip.waitMs} may be doubled. */
+  get maxBackoff(): number {
+    return Math.max(0, Math.floor(Math.log2(LONGEST_BACKOFF_MS / this.waitMs)));
   }
 }

@@ -21,19 +21,27 @@
 import { MachineActor } from "./actor_role.ts";
 import type { Envelope } from "./codec.ts";
 import type { RoleDefinition, Services } from "./role.ts";
-import type { ActionOf, AnyStateMachine, EventObject, InputFrom } from "./xstate_types.ts";
+import type {
+  ActionOf,
+  AnyStateMachine,
+  ContextFrom,
+  EventFrom,
+  InputFrom,
+} from "./xstate_types.ts";
 
 /** The actor an effect is performed for. */
-export interface ActorSelf {
+export interface ActorSelf<M extends AnyStateMachine = AnyStateMachine> {
+  /** The machine's context at that moment. */
+  readonly context: ContextFrom<M>;
   /** The message whose event caused the effect; undefined after a timer or a promise. */
   readonly cause: Envelope | undefined;
   /** Gives the machine an event, now or, from within an effect, after the present one. */
-  send(event: EventObject): void;
+  send(event: EventFrom<M>): void;
 }
 
 /** Performs one named action. */
-export type PerformAction<P> = {
-  perform(params: P, services: Services, self: ActorSelf): void;
+export type PerformAction<P, M extends AnyStateMachine = AnyStateMachine> = {
+  perform(params: P, services: Services, self: ActorSelf<M>): void;
 }["perform"];
 
 /** What an actor is made of. */
@@ -45,7 +53,7 @@ export interface ActorDefinition<
   readonly machine: M;
   /** What is done when the machine names an action that it does not implement. */
   readonly perform?: {
-    readonly [A in ActionOf<M> as A["type"]]?: PerformAction<A["params"]>;
+    readonly [A in ActionOf<M> as A["type"]]?: PerformAction<A["params"], M>;
   };
   /** The machine's input, made of the role's configuration. Default: the configuration itself. */
   readonly input?: (config: C, services: Services) => InputFrom<M>;

@@ -44,7 +44,11 @@ export class MachineActor<M extends AnyStateMachine, C> implements Role {
     const own = perform as Readonly<Record<string, PerformAction<unknown>>>;
     const actions = effectsOf(machine, Object.keys(own)).map((name) => {
       const perform = own[name] ?? this.#builtIn(name);
-      return [name, (_: unknown, params: unknown) => this.#perform(name, params, perform)] as const;
+      return [
+        name,
+        ({ context }: { context: unknown }, params: unknown) =>
+          this.#perform({ type: name, params }, context, perform),
+      ] as const;
     });
     this.#machine = machine.provide({ actions: Object.fromEntries(actions) } as never);
     const types = [...new Set([...eventTypesOf(machine), ...Object.keys(accepts)])];
@@ -166,10 +170,11 @@ export class MachineActor<M extends AnyStateMachine, C> implements Role {
 
   // Effects ----------------------------------------------------------------------------------
 
-  #perform(name: string, params: unknown, perform: PerformAction<unknown>): void {
-    if (this.services.observe() !== undefined) this.#effects.push({ type: name, params });
+  #perform(effect: Effect, context: unknown, perform: PerformAction<unknown>): void {
+    if (this.services.observe() !== undefined) this.#effects.push(effect);
     const cause = this.#cause;
-    perform(params, this.services, {
+    perform(effect.params, this.services, {
+      context,
       cause,
       send: (event) => {
         this.#actor!.send(event);

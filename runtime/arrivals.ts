@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { decode, decodeFrame, type Envelope, MalformedFrame } from "./codec.ts";
+import { decodeBody, decodeFrame, type Envelope, MalformedFrame } from "./codec.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { Address, Frame, Ports } from "./ports.ts";
 import { roleAddress } from "./role.ts";
@@ -83,7 +83,7 @@ export class Arrivals {
         this.dead.add("unreachable", envelope);
         continue;
       }
-      const read = this.#reading(envelope, 1, () => ({ body: decode(envelope.bytes) }));
+      const read = this.#reading(envelope, 1, () => ({ body: decodeBody(envelope.bytes) }));
       if (read !== undefined) this.dispatch(envelope, read.body);
     }
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "./ports.ts";
-import { AskFailed } from "./role.ts";
+import { AskFailed, roleAddress } from "./role.ts";
 import type { Timer, Timers } from "./timers.ts";
 
 /** Calls of one incarnation: no answer to an earlier one can be taken for one to this. */
@@ -18,10 +18,18 @@ export type Reply =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: string };
 
+interface Ask {
+  /** The role that was asked: nobody else may answer. */
+  readonly role: Address;
+  readonly settle: (reply: Reply) => void;
+  readonly timer: Timer;
+}
+
 /** The open questions of one role. */
 export class Asks {
-  readonly #open = new Map<number, { settle: (reply: Reply) => void; timer: Timer }>();
+  readonly #open = new Map<number, Ask>();
   #calls: number;
+  #closed = false;
 
   constructor(incarnation: number, private readonly timers: Timers) {
     this.#calls = incarnation * CALLS;
@@ -45,9 +53,10 @@ export class Asks {
         this.#open.delete(call);
         reject(new AskFailed(reason, to, type));
       };
-      const sent = send(call);
+      const sent = this.#closed ? "notServing" : send(call);
       if (sent !== "accepted") return fail(sent);
       this.#open.set(call, {
+        role: roleAddress(to),
         timer: this.timers.set(deadline, () => fail("timeout")),
         settle: (reply) => reply.ok ? resolve(reply.value) : fail(reply.reason),
       });
@@ -55,12 +64,22 @@ export class Asks {
   }
 
   /** Takes an answer; one that nobody waits for any more is dropped. */
-  answered(call: number | undefined, body: unknown): void {
+  answered(from: Address, call: number | undefined, body: unknown): void {
     const ask = this.#open.get(call ?? -1);
-    if (ask === undefined || !isReply(body)) return;
+    if (ask === undefined || ask.role !== from || !isReply(body)) return;
     this.timers.cancel(ask.timer);
     this.#open.delete(call!);
     ask.settle(body);
+  }
+
+  /** No answer will be read any more: whoever waits for one has waited long enough. */
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of [...this.#open.values()]) {
+      const { action } = timer;
+      this.timers.cancel(timer);
+      action?.();
+    }
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { Encoder } from "cbor-x/encode";
 import { Decoder } from "cbor-x/decode";
+import { isDeeper, limitDecoder, MAX_DEPTH } from "./cbor_limits.ts";
 import type { Address } from "./ports.ts";
 
 /** Largest frame in bytes unless configured otherwise. */
@@ -19,6 +20,7 @@ const VERSION = 1;
 const OPTIONS = { useRecords: false, variableMapSize: true, mapsAsObjects: true } as const;
 const encoder = new Encoder(OPTIONS);
 const decoder = new Decoder(OPTIONS);
+limitDecoder();
 
 /** What an envelope may carry besides its body. */
 export interface Metadata {
@@ -83,6 +85,20 @@ export function decode(bytes: Uint8Array): unknown {
   }
 }
 
+/**
+ * Decodes what a stranger sent as the body of a message.
+ *
+ * @throws {MalformedFrame} if it is not exactly one CBOR item, or nested too deep
+ */
+export function decodeBody(bytes: Uint8Array): unknown {
+  const body = decode(bytes);
+  // A level takes a byte or more.
+  if (bytes.length > MAX_DEPTH && isDeeper(body, MAX_DEPTH)) {
+    throw new MalformedFrame(`A body is nested more than ${MAX_DEPTH} levels deep`);
+  }
+  return body;
+}
+
 /** Codes a frame; the result is valid until the next call of this module's `encode*`. */
 export function encodeFrame(
   header: { from: Address; incarnation: number; epoch: number; clock: readonly number[] },
@@ -101,10 +117,8 @@ export function encodeFrame(
   ]) as Uint8Array;
 }
 
-/** Vector clocks are counted in 32 bits. */
 function isClock(value: unknown): value is number[] {
-  return Array.isArray(value) &&
-    value.every((n) => Number.isSafeInteger(n) && n >= 0 && n <= 0x7fffffff);
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 }
 
 function metadataOf(value: unknown): Metadata {

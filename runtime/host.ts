@@ -14,7 +14,7 @@ import { DeadLetters } from "./dead_letters.ts";
 import { type Engine, TableEngine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { Observer } from "./instances.ts";
-import { Outbox, type Traffic } from "./outbox.ts";
+import { isOversized, Outbox, type Traffic } from "./outbox.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
 import {
   type LogKind,
@@ -82,6 +82,7 @@ export class Host implements Services {
   readonly #journal: GroupCommit;
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
   #blockedTurns = 0;
+  #turning = false;
   #observer: Observer | undefined;
 
   /** Creates the role; nothing of it runs before the first turn. */
@@ -156,8 +157,9 @@ export class Host implements Services {
   epoch(): number {
     return this.hooks.epoch();
   }
+  /** What is done within a turn is seen to at its end. */
   wake(): void {
-    this.hooks.wake();
+    if (!this.#turning) this.hooks.wake();
   }
   outside<T>(work: Promise<T>): Promise<T> {
     const ended = this.hooks.outside?.(work) ?? work;
@@ -179,6 +181,7 @@ export class Host implements Services {
 
   send(to: Address, type: string, body: unknown, options: SendOptions = {}): SendResult {
     const outgoing: Outgoing = { to, type, bytes: encode(body), metadata: options.metadata };
+    this.wake();
     return this.#outbox.add(outgoing, options.urgent ?? false);
   }
 
@@ -205,8 +208,11 @@ export class Host implements Services {
   #answer(to: Envelope, body: Reply): void {
     const { call } = to.metadata;
     if (call === undefined) return;
-    const result = this.send(to.from, REPLY, body, { urgent: true, metadata: { call } });
-    if (result === "full") this.#dead.add("full", { to: to.from, from: this.address, type: REPLY });
+    const answer: Outgoing = { to: to.from, type: REPLY, bytes: encode(body), metadata: { call } };
+    this.wake();
+    const result = this.#outbox.add(answer, true);
+    if (result === "full") this.#dead.add("full", { ...answer, from: this.address });
+    if (body.ok && isOversized(answer)) this.#answer(to, { ok: false, reason: "oversized" });
   }
 
   journal(record: unknown, forced: boolean, durable?: () => void): void {
@@ -227,6 +233,7 @@ export class Host implements Services {
   /** One turn. An error thrown by the role ends it: {@link HostHooks.ended} is told. */
   turn(): TurnResult {
     if (this.#life.over) return NO_TURN;
+    this.#turning = true;
     try {
       const more = this.#arrivals.receive();
       this.timers.fire(this.clock.now());
@@ -239,6 +246,8 @@ export class Host implements Services {
     } catch (error) {
       this.#life.crash(error);
       return NO_TURN;
+    } finally {
+      this.#turning = false;
     }
   }
 
@@ -275,7 +284,7 @@ export class Host implements Services {
   /** Messages every role understands. */
   #system(envelope: Envelope, body: unknown): void {
     const { type, from, metadata } = envelope;
-    if (type === REPLY) return this.#asks.answered(metadata.call, body);
+    if (type === REPLY) return this.#asks.answered(from, metadata.call, body);
     const teller = nodeOf(from);
     if (LIFE.has(type) && teller !== this.node && teller !== MAIN_NODE) {
       return this.#refuse("forbidden", envelope);
@@ -303,6 +312,11 @@ export class Host implements Services {
   /** Recovers and serves. */
   start(): void {
     this.#life.start();
+  }
+
+  /** It takes no turns any more: who waits for answers must not wait for ever. */
+  close(): void {
+    this.#asks.close();
   }
 
   /** Opens the store; called by roles that keep one, in `recover`. */

@@ -27,7 +27,7 @@
  *   },
  * });
  *
- * export const counter = defineActor({ machine });
+ * const counter = defineActor({ machine });
  * console.assert(counter.name === "counter");
  * ```
  *

@@ -27,8 +27,22 @@ export interface OutboxLimits {
 
 const LIMITS: OutboxLimits = { normal: 1024 * 1024, reserved: 512 * 1024 };
 const ENVELOPE_OVERHEAD = 48;
+const METADATA_OVERHEAD = 32;
 /** What a frame's header and an envelope's metadata may take besides bodies and addresses. */
 const FRAME_OVERHEAD = 1024;
+
+/** What an envelope takes of a frame, at most. */
+function sizeOf({ to, type, bytes, metadata }: Outgoing): number {
+  // A character may take three bytes.
+  const text = to.length + type.length + (metadata?.trace?.length ?? 0);
+  return bytes.length + 3 * text + ENVELOPE_OVERHEAD +
+    (metadata === undefined ? 0 : METADATA_OVERHEAD);
+}
+
+/** Whether no frame can hold an envelope. */
+export function isOversized(envelope: Outgoing): boolean {
+  return sizeOf(envelope) + FRAME_OVERHEAD > MAX_FRAME_BYTES;
+}
 
 interface Lane {
   readonly urgent: boolean;
@@ -71,8 +85,7 @@ export class Outbox {
   /** Takes an envelope for the end of the turn. */
   add(envelope: Outgoing, urgent: boolean): SendResult {
     const role = roleAddress(envelope.to);
-    const text = envelope.to.length + envelope.type.length;
-    if (envelope.bytes.length + text + FRAME_OVERHEAD > MAX_FRAME_BYTES) {
+    if (isOversized(envelope)) {
       this.dead("oversized", envelope);
       return "unreachable";
     }
@@ -180,7 +193,7 @@ export class Outbox {
   #frame(lane: Lane): { envelopes: Outgoing[]; bytes: Uint8Array } {
     let size = FRAME_OVERHEAD, count = 0;
     for (const envelope of lane.waiting) {
-      const next = size + envelope.bytes.length + ENVELOPE_OVERHEAD + envelope.to.length;
+      const next = size + sizeOf(envelope);
       if (count > 0 && next > MAX_FRAME_BYTES / 2) break;
       size = next;
       count++;

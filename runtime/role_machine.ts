@@ -14,6 +14,7 @@
  * @module
  */
 import { setup } from "xstate";
+import type { AnyStateMachine } from "./xstate_types.ts";
 
 /** Events of a role's life. */
 export type RoleEvent =
@@ -26,8 +27,7 @@ export type RoleEvent =
   | { readonly type: "failed" };
 
 /** The machine; its effects are performed by the host. */
-// deno-lint-ignore no-explicit-any -- the inferred type is private to xstate
-export const roleMachine: any = setup({
+export const roleMachine: AnyStateMachine = setup({
   types: { events: {} as RoleEvent },
   actions: {
     recover: () => {},

@@ -58,6 +58,8 @@ interface Facts {
   readonly first: PromiseWithResolvers<void>;
   readonly retired: PromiseWithResolvers<void>;
   spawned: Spawned | undefined;
+  /** How often it was spawned: what an earlier one still does says nothing about the present. */
+  life: number;
   restarts: number;
   beats: number;
   beatAt: number;
@@ -103,6 +105,7 @@ export class Supervisor {
       first: Promise.withResolvers(),
       retired: Promise.withResolvers(),
       spawned: undefined,
+      life: 0,
       restarts: -1,
       beats: -1,
       beatAt: 0,
@@ -117,21 +120,30 @@ export class Supervisor {
     const { key, facts } = instance;
     const { options } = this;
     const first = ++facts.restarts === 0;
+    const life = ++facts.life;
     let reason: string;
     try {
       const spawned = await options.spawner.spawn(facts.spec);
-      facts.spawned = spawned;
-      facts.beatAt = options.now();
-      this.#step(key, { type: "spawned" });
-      facts.first.resolve();
-      options.spawned?.(key, spawned.incarnation, first);
+      if (life === facts.life) this.#spawned(instance, spawned, first);
+      else spawned.terminate(); // A later one was asked for meanwhile.
       reason = await spawned.exited;
-      if (facts.spawned === spawned) facts.spawned = undefined;
     } catch (error) {
       reason = (error as Error).message;
     }
     options.ended?.(key, reason);
+    // A fenced thread may end long after its successor has begun.
+    if (life !== facts.life) return;
+    facts.spawned = undefined;
     this.#step(key, { type: "exited" });
+  }
+
+  #spawned({ key, facts }: Instance<Facts>, spawned: Spawned, first: boolean): void {
+    const { options } = this;
+    facts.spawned = spawned;
+    facts.beatAt = options.now();
+    this.#step(key, { type: "spawned" });
+    facts.first.resolve();
+    options.spawned?.(key, spawned.incarnation, first);
   }
 
   #step(address: Address, event: SupervisionEvent): void {
@@ -140,11 +152,15 @@ export class Supervisor {
     this.options.wake();
   }
 
-  #watchBeats(): void {
+  #watchBeats(due: number = this.options.now()): void {
     const { timers, now, spawner, hangMs = 5000 } = this.options;
-    timers.set(now() + CHECK_MS, () => this.#watchBeats());
+    // Where this thread itself stood still (SIGSTOP, a suspended machine), so may all others have.
+    const late = now() - due;
+    const next = now() + CHECK_MS;
+    timers.set(next, () => this.#watchBeats(next));
     for (const { key, facts } of [...this.#roles]) {
       if (facts.spawned === undefined) continue;
+      facts.beatAt += late;
       const beat = spawner.beats(key);
       if (beat === undefined || beat !== facts.beats) {
         facts.beats = beat ?? -1;

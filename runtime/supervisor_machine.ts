@@ -14,6 +14,7 @@
  * @module
  */
 import { assign, setup } from "xstate";
+import type { AnyStateMachine } from "./xstate_types.ts";
 
 /** What a supervisor's chart is started with. Times in ms. */
 export interface SupervisionInput {
@@ -51,8 +52,7 @@ const ended = [
 ] as const;
 
 /** The machine; its effects are performed by the supervisor. */
-// deno-lint-ignore no-explicit-any -- the inferred type is private to xstate
-export const supervisionMachine: any = setup({
+export const supervisionMachine: AnyStateMachine = setup({
   types: {
     input: {} as SupervisionInput,
     context: {} as Context,
@@ -119,7 +119,14 @@ export const supervisionMachine: any = setup({
       on: { exited: {}, spawned: { actions: "terminate" }, resume: "starting", retire: "retired" },
     },
     retiring: {
-      on: { exited: "retired", hung: { target: "retired", actions: "fence" }, retire: {} },
+      on: {
+        exited: "retired",
+        hung: { target: "retired", actions: "fence" },
+        spawned: { actions: "terminate" }, // It was still starting.
+        retire: {},
+        hold: {}, // It ends anyway.
+        resume: {},
+      },
     },
     retired: { type: "final", entry: "retired" },
     givenUp: { type: "final", entry: "giveUp" },

@@ -28,7 +28,8 @@ const INCARNATION = 0, RUNS = 1, BEAT = 2, SLOT_SIZE = 4;
 const LINKS_AT = 16;
 const SLOTS_AT = LINKS_AT + MAX_NODES * MAX_NODES * LINK_SIZE * 8;
 const CLOCKS_AT = SLOTS_AT + MAX_SLOTS * SLOT_SIZE * 4;
-const BYTES = CLOCKS_AT + MAX_NODES * MAX_NODES * 4;
+// 64 bits: a busy node would run through 31 in a day.
+const BYTES = CLOCKS_AT + MAX_NODES * MAX_NODES * 8;
 const EPOCH = 0;
 
 /** A view of the shared table. Make one per thread over the same memory. */
@@ -41,7 +42,7 @@ export class Switchboard implements Links {
   readonly #head: Int32Array;
   readonly #links: Float64Array;
   readonly #slots: Int32Array;
-  readonly #clocks: Int32Array;
+  readonly #clocks: BigInt64Array;
 
   /**
    * A view of a new table, or of one that another thread made.
@@ -62,7 +63,7 @@ export class Switchboard implements Links {
     this.#head = new Int32Array(memory, 0, LINKS_AT / 4);
     this.#links = new Float64Array(memory, LINKS_AT, MAX_NODES * MAX_NODES * LINK_SIZE);
     this.#slots = new Int32Array(memory, SLOTS_AT, MAX_SLOTS * SLOT_SIZE);
-    this.#clocks = new Int32Array(memory, CLOCKS_AT, MAX_NODES * MAX_NODES);
+    this.#clocks = new BigInt64Array(memory, CLOCKS_AT, MAX_NODES * MAX_NODES);
   }
 
   /** Epoch of the roster. */
@@ -191,23 +192,28 @@ export class Switchboard implements Links {
     const own = this.#index.get(node);
     if (own === undefined) throw new RangeError(`No node ${node}`);
     const at = own * MAX_NODES, clocks = this.#clocks, count = this.nodes.length;
-    const tick = (): number[] => {
-      Atomics.add(clocks, at + own, 1);
-      return Array.from({ length: count }, (_, i) => Atomics.load(clocks, at + i));
-    };
     return {
-      tick,
+      tick() {
+        Atomics.add(clocks, at + own, 1n);
+        const clock = new Array<number>(count);
+        for (let i = 0; i < count; i++) clock[i] = Number(Atomics.load(clocks, at + i));
+        return clock;
+      },
       merge(received) {
         for (let i = 0; i < count; i++) {
-          const theirs = received[i] ?? 0;
-          for (let ours = Atomics.load(clocks, at + i); ours < theirs;) {
-            const seen = Atomics.compareExchange(clocks, at + i, ours, theirs);
-            if (seen === ours) break;
-            ours = seen;
-          }
+          // Nobody knows more of this node's events than itself; a liar must not make it overflow.
+          if (i !== own) raise(clocks, at + i, received[i] ?? 0);
         }
-        Atomics.add(clocks, at + own, 1);
+        Atomics.add(clocks, at + own, 1n);
       },
     };
+  }
+}
+
+function raise(clocks: BigInt64Array, at: number, to: number): void {
+  for (let now = Atomics.load(clocks, at); now < to;) {
+    const seen = Atomics.compareExchange(clocks, at, now, BigInt(to));
+    if (seen === now) return;
+    now = seen;
   }
 }

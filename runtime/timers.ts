@@ -86,7 +86,9 @@ export class Timers {
   #rebuild(): void {
     const live = this.#heap.filter((t) => t.action !== undefined);
     live.sort((a, b) => a.due - b.due || a.order - b.order);
-    this.#heap.splice(0, this.#heap.length, ...live);
+    // One by one: spread into a call, some hundred thousand overflow the stack.
+    live.forEach((timer, i) => this.#heap[i] = timer);
+    this.#heap.length = live.length;
   }
 
   #before(a: number, b: number): boolean {

@@ -35,6 +35,20 @@ export type AnyMachineSnapshot = import("xstate").AnyMachineSnapshot;
 export type InputFrom<M extends AnyStateMachine> = import("xstate").InputFrom<M>;
 
 /**
+ * The context of a machine.
+ *
+ * @internal
+ */
+export type ContextFrom<M extends AnyStateMachine> = import("xstate").ContextFrom<M>;
+
+/**
+ * The events of a machine.
+ *
+ * @internal
+ */
+export type EventFrom<M extends AnyStateMachine> = import("xstate").EventFromLogic<M>;
+
+/**
  * The named actions of a machine, with their parameters.
  *
  * @internal

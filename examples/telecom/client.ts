@@ -164,8 +164,9 @@ export class TelecomClient {
       throw new RangeError(`There is no edge ${wanted}: there are ${edges.join(", ")}`);
     }
     const up = edges.filter(isUp);
-    const choice = up.length > 0 ? up : edges;
-    return choice[turn % choice.length]!;
+    const choice = up[turn % up.length];
+    if (choice !== undefined) return choice;
+    throw new RpcError(apiError("unavailable", "No edge is up", "unreachable"));
   }
 
   async #ask(edge: string, message: unknown, timeoutMs = TIMEOUT_MS): Promise<string> {

@@ -55,6 +55,7 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     const result = await run.run(signals.requested);
     if (result === "interrupted") return EXIT_INTERRUPTED;
     history?.close();
+    display.clear();
     return tell(options, profile, folder, result);
   } finally {
     display.clear();

@@ -102,15 +102,16 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     },
   });
   if (given.help) return "help";
+  // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
+  const empty = VALUES.find((name) => given[name] === "");
+  if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
+  const switched = args.find((arg) => /^--(?:fast|help)=(?!true$|false$)/.test(arg));
+  if (switched !== undefined) strays.push(switched);
   const [stray] = strays;
   if (stray !== undefined) throw refuse(stray);
   const extra = given._[0];
   if (extra !== undefined) throw refuse(String(extra));
-  const text = (name: typeof VALUES[number]): string | undefined => {
-    const value = given[name];
-    if (value === "") throw new CommandError(`Cannot read --${name}: it needs a value`);
-    return value as string | undefined;
-  };
+  const text = (name: typeof VALUES[number]) => given[name] as string | undefined;
   const report = text("report");
   if (report !== undefined && report !== "json") {
     throw new CommandError(`Cannot read --report: it must be json, got ${quote(report)}`);

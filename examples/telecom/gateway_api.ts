@@ -27,7 +27,7 @@ import type { Refusal, Value } from "../../actors/ledger.ts";
 import { openRpcDocument } from "./openrpc.ts";
 import { argumentsHash, plan, type PlanContext } from "./plan.ts";
 import { answerRead, type ReadQuery } from "./reads.ts";
-import { claimKey, type KeyRow, newSession, sessionsEntry, shardOf } from "./rows.ts";
+import { claimKey, type KeyRow, newSession, sessionKey, sessionsEntry, shardOf } from "./rows.ts";
 import { bearerToken, isAuthError, type Principal } from "./tokens.ts";
 import { createVerifier, type Verifier } from "./token_verifier.ts";
 
@@ -208,6 +208,11 @@ class TelecomApi implements GatewayApplication {
 
   /** Reads through the core, from shard to shard as the query leads. */
   async #read(query: ReadQuery, keep: boolean): Promise<Result> {
+    const { params } = query;
+    // What is no session of ours names no shard either.
+    if ("session" in params && sessionKey(params.session) === undefined) {
+      return failure(apiError("unknown_session"));
+    }
     const rows = new Map<string, Value | null>();
     const ticket = this.gateway.cache.ticket();
     let shard: number | undefined = firstShard(query);

@@ -36,18 +36,22 @@ export const telecomLedger: Ledger<Operation> = {
 export interface SeedOptions {
   /** How many built-in subscribers there are in all. */
   readonly subscribers: number;
-  /** How many edge nodes they are at home on. */
-  readonly edges: number;
+  /** Names of the edge nodes they are at home on. */
+  readonly edges: readonly string[];
   /** Cents of each; 100,000 if not given. */
   readonly balance?: number;
 }
 
-function seedOptions(options: unknown): [count: number, edges: number, balance?: number] {
+function seedOptions(
+  options: unknown,
+): [count: number, edges: readonly string[], balance?: number] {
   const { subscribers, edges, balance = 100_000 } = (options ?? {}) as Partial<SeedOptions>;
   const whole = (value: unknown, least: number) =>
     Number.isSafeInteger(value) && value as number >= least;
-  if (!whole(subscribers, 0) || !whole(edges, 1) || !whole(balance, 0)) {
+  const named = Array.isArray(edges) && edges.length > 0 &&
+    edges.every((edge) => typeof edge === "string");
+  if (!whole(subscribers, 0) || !named || !whole(balance, 0)) {
     throw new TypeError("Cannot seed: the options must be { subscribers, edges, balance? }");
   }
-  return [subscribers as number, edges as number, balance];
+  return [subscribers as number, edges, balance];
 }

@@ -157,13 +157,13 @@ export function seedImsi(i: number): string {
  * The rows of the built-in subscribers that live on the given shards: accounts and SIM index.
  *
  * @param count How many subscribers there are in all, on whatever shard.
- * @param edges How many edge nodes: subscriber i is at home on `edge-<i mod edges + 1>`.
+ * @param edges Names of the edge nodes: subscriber i is at home on the (i mod edges)-th, from 0.
  * @param initialBalance Cents of each.
  */
 export function* seedSubscribers(
   shards: readonly number[],
   count: number,
-  edges: number,
+  edges: readonly string[],
   initialBalance = 100_000,
 ): Generator<[key: string, value: Value], void, undefined> {
   const wanted = new Set(shards);
@@ -171,7 +171,7 @@ export function* seedSubscribers(
     const msisdn = seedMsisdn(i);
     const imsi = seedImsi(i);
     if (wanted.has(shardOf(msisdn))) {
-      const homeEdge = `edge-${i % edges + 1}`;
+      const homeEdge = edges[i % edges.length]!;
       const account: Account = {
         msisdn,
         imsi,

@@ -86,7 +86,7 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
       sessionMs: SESSION_MS,
       attempts: ATTEMPTS,
     } satisfies ApiConfig,
-    seed: { subscribers, edges: edges.length } satisfies SeedOptions,
+    seed: { subscribers, edges } satisfies SeedOptions,
     data,
     ...(http === undefined ? {} : { http }),
   };
@@ -103,17 +103,4 @@ export function storeFiles(cluster: Cluster): readonly string[] {
     const store = cluster.spec(address)?.store;
     return store === undefined ? [] : [store.slice(store.lastIndexOf("/") + 1)];
   });
-}
-
-/**
- * Where all gateways of a process can listen: on `port` or, if that is 0, on a free one. They
- * share it, so somebody else's listener must be noticed before.
- *
- * @throws {Deno.errors.AddrInUse} if someone listens there
- */
-export function findPort(
-  { hostname = "127.0.0.1", port }: { readonly hostname?: string; readonly port: number },
-): { readonly hostname: string; readonly port: number } {
-  using listener = Deno.listen({ hostname, port });
-  return { hostname, port: listener.addr.port };
 }

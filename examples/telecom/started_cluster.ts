@@ -17,7 +17,8 @@ import { DataFolder } from "./data_folder.ts";
 import type { MethodName } from "./methods.ts";
 import { checkProfile, loadProfile } from "./profile_loader.ts";
 import type { Profile, ProfileInput } from "./profiles.ts";
-import { composeCluster, findPort, namesOf, storeFiles } from "./start.ts";
+import { reserveAddress, type Reserved } from "./listen_address.ts";
+import { composeCluster, namesOf, storeFiles } from "./start.ts";
 import { TokenSource } from "./token_source.ts";
 
 /** Options of {@link startCluster}. */
@@ -61,18 +62,23 @@ export async function startCluster(options: StartOptions = {}): Promise<StartedC
   const loaded = typeof wanted === "string" ? loadProfile(wanted) : checkProfile(wanted);
   if (!loaded.ok) throw new TypeError(loaded.error);
   const { profile } = loaded;
-  const http = options.http === undefined ? undefined : findPort(options.http);
   const folder = await DataFolder.open({ path, profile, subscribers });
-  const hooks: ClusterHooks = log === undefined ? {} : {
-    log,
-    progress: (text) => log("main/client", "info", text),
+  const address = options.http && reserve(options.http, folder);
+  let steps = 0;
+  const hooks: ClusterHooks = {
+    progress: (text) => {
+      log?.("main/client", "info", text);
+      // With the second step the gateways begin to listen.
+      if (++steps === 2) address?.release();
+    },
+    ...(log === undefined ? {} : { log }),
   };
   const { cluster, system } = composeCluster({
     profile,
     publicKey: folder.keys.publicKey,
     data: folder.path,
     subscribers: folder.subscribers,
-    http,
+    http: address && { hostname: address.hostname, port: address.port },
     fast,
     seed,
     hooks,
@@ -81,13 +87,24 @@ export async function startCluster(options: StartOptions = {}): Promise<StartedC
     await cluster.start();
     await folder.keepStores(storeFiles(cluster));
   } catch (error) {
+    address?.release();
     await system[Symbol.asyncDispose]();
     folder.close();
     throw error;
   }
-  const host = http?.hostname.includes(":") ? `[${http.hostname}]` : http?.hostname;
-  const url = http === undefined ? undefined : `http://${host}:${http.port}`;
-  return new StartedCluster(profile, url, cluster, system, folder);
+  return new StartedCluster(profile, address?.url, cluster, system, folder);
+}
+
+function reserve(
+  { hostname = "127.0.0.1", port }: NonNullable<StartOptions["http"]>,
+  folder: DataFolder,
+): Reserved {
+  try {
+    return reserveAddress(hostname, port);
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
 }
 
 /** A cluster that serves. Dispose of it, or stop it, when done. */

@@ -222,6 +222,7 @@ export class SimulatedSystem implements AsyncDisposable {
 
   /** Ends all roles at once. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.host.close();
     this.spawner.close();
     await this.#drive(() => true);
   }

@@ -66,8 +66,8 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
   // Granted to the spawner when this worker is gone, however it goes.
   locks().request(message.lock, () => {
     tell({ kind: "locked" });
-    run(message).then(() => tell({ kind: "ready" }), (error: Error) => {
-      tell({ kind: "ended", error: error.stack });
+    run(message).then(() => tell({ kind: "ready" }), (error: unknown) => {
+      tell({ kind: "ended", error: (error as Error | undefined)?.stack ?? String(error) });
       self.close();
     });
     return new Promise(() => {});

@@ -35,10 +35,13 @@ export interface WorkerSpawnerOptions {
 
 interface Running {
   readonly worker: Worker;
+  readonly address: Address;
   readonly slot: number;
   readonly memory: SharedArrayBuffer;
   readonly incarnation: number;
   gone: boolean;
+  /** Waits no longer for a word of it. */
+  abandon: () => void;
 }
 
 /** A {@link Spawner} of Deno workers. */
@@ -47,10 +50,13 @@ export class WorkerSpawner implements Spawner {
   readonly directory: Directory = new Directory();
   readonly #entries = new Map<Address, DirectoryEntry>();
   readonly #running = new Map<Address, Running>();
+  /** Slots of fenced threads that have ended, for later incarnations of the same address. */
+  readonly #spare = new Map<Address, DirectoryEntry[]>();
+  readonly #memories: SharedArrayBuffer[] = [];
   readonly #incarnations = new Map<Address, number>();
   /** One for each worker whose thread is not gone. */
   readonly #watches = new Set<Promise<string>>();
-  readonly #workers = new Set<Worker>();
+  readonly #threads = new Set<Running>();
   readonly #clock = new ProcessClock();
   readonly #session = crypto.randomUUID();
   #slots = 0;
@@ -83,12 +89,7 @@ export class WorkerSpawner implements Spawner {
     const old = this.#entries.get(address);
     // A thread that was fenced while alive may still hold its inbox: its successor gets a new one.
     const reuse = old !== undefined && !this.#running.has(address);
-    if (!reuse && this.#slots >= MAX_SLOTS) throw new RangeError("Cannot spawn: no slot is left");
-    const entry = reuse ? old : {
-      address,
-      slot: this.#slots++,
-      memory: allocateInbox(this.options.inboxSize ?? INBOX_SIZE),
-    };
+    const entry = reuse ? old : this.#spare.get(address)?.pop() ?? this.#allocate(address);
     if (!reuse) {
       this.#entries.set(address, entry);
       this.directory.add(entry);
@@ -100,8 +101,15 @@ export class WorkerSpawner implements Spawner {
     return { ...entry, incarnation };
   }
 
+  #allocate(address: Address): DirectoryEntry {
+    if (this.#slots >= MAX_SLOTS) throw new RangeError("Cannot spawn: no slot is left");
+    const memory = allocateInbox(this.options.inboxSize ?? INBOX_SIZE);
+    this.#memories.push(memory);
+    return { address, slot: this.#slots++, memory };
+  }
+
   #broadcast(message: ToWorker): void {
-    for (const worker of this.#workers) worker.postMessage(message);
+    for (const { worker } of this.#threads) worker.postMessage(message);
   }
 
   async spawn(spec: RoleSpec): Promise<Spawned> {
@@ -111,9 +119,11 @@ export class WorkerSpawner implements Spawner {
       type: "module",
       name: spec.address,
     });
-    const running: Running = { worker, slot, memory, incarnation, gone: false };
-    this.#running.set(spec.address, running);
-    this.#workers.add(worker);
+    const { locked, ready, reason, dismiss, abandon } = this.#listen(spec.address, worker);
+    const { address } = spec;
+    const running = { worker, address, slot, memory, incarnation, gone: false, abandon };
+    this.#running.set(address, running);
+    this.#threads.add(running);
     const init: Init = {
       kind: "init",
       address: spec.address,
@@ -131,9 +141,8 @@ export class WorkerSpawner implements Spawner {
       directory: [...this.#entries.values()],
       lock: `trunkline:${this.#session}:${slot}:${incarnation}`,
     };
-    const { locked, ready, reason, dismiss } = this.#listen(spec.address, worker);
     worker.postMessage(init);
-    const exited = this.#watch(spec.address, running, init.lock, locked, reason);
+    const exited = this.#watch(running, init.lock, locked, reason);
     this.#watches.add(exited);
     exited.finally(() => this.#watches.delete(exited));
     try {
@@ -141,9 +150,9 @@ export class WorkerSpawner implements Spawner {
       await Promise.race([ready, early]);
       early.catch(() => {});
     } catch (error) {
-      worker.terminate();
-      this.options.switchboard.incarnate(slot); // Should it live on, it must not speak.
-      this.#forget(spec.address, running);
+      // Should it live on, it must not speak, and counts as lost.
+      if (this.#running.get(address) === running) this.fence(address);
+      abandon();
       throw error;
     } finally {
       dismiss();
@@ -182,12 +191,13 @@ export class WorkerSpawner implements Spawner {
       };
     });
     const dismiss = () => clearTimeout(timer);
-    return { locked: locked.promise, ready, reason: () => reason, dismiss };
+    // One that is terminated before it holds its lock says nothing any more.
+    const abandon = () => locked.resolve();
+    return { locked: locked.promise, ready, reason: () => reason, dismiss, abandon };
   }
 
   /** Resolves when the worker's thread is gone: its Web Lock is granted to us then. */
   async #watch(
-    address: Address,
     running: Running,
     lock: string,
     locked: Promise<void>,
@@ -196,20 +206,27 @@ export class WorkerSpawner implements Spawner {
     const { locks } = navigator as unknown as { locks: LockManager };
     await locked; // Asked for earlier, the lock would be ours.
     await locks.request(lock, () => Promise.resolve());
-    this.#forget(address, running);
+    this.#forget(running);
     return reason();
   }
 
-  #forget(address: Address, running: Running): void {
-    if (running.gone) return;
+  #forget(running: Running): void {
+    const { address, slot, memory } = running;
     running.gone = true;
-    this.#workers.delete(running.worker);
-    // Whatever it was writing when it ended stays invisible; give the locks back.
-    for (const { memory } of this.#entries.values()) new Inbox(memory).seal(running.slot);
+    this.#threads.delete(running);
+    for (const inbox of this.#memories.map((memory) => new Inbox(memory))) {
+      // Whatever it was writing when it ended stays invisible; give the locks back, and ring where
+      // it may have ended before it could.
+      inbox.seal(slot);
+      inbox.ring();
+    }
     if (this.#running.get(address) === running) {
       this.#running.delete(address);
-      this.options.switchboard.setRuns(running.slot, false);
-    } else this.#lost--;
+      this.options.switchboard.setRuns(slot, false);
+    } else {
+      this.#lost--;
+      this.#spare.set(address, [...this.#spare.get(address) ?? [], { address, slot, memory }]);
+    }
   }
 
   fence(address: Address): void {
@@ -227,7 +244,10 @@ export class WorkerSpawner implements Spawner {
 
   /** Ends all workers at once; resolves when their threads are gone, or will not go. */
   async close(): Promise<void> {
-    for (const worker of this.#workers) worker.terminate();
+    for (const { worker, abandon } of this.#threads) {
+      worker.terminate();
+      abandon();
+    }
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, CLOSE_TIMEOUT_MS);
     await Promise.race([Promise.allSettled(this.#watches), patience.promise]);
@@ -244,6 +264,8 @@ interface Listening {
   readonly reason: () => string;
   /** Waits no longer for it to be ready. */
   readonly dismiss: () => void;
+  /** Waits no longer for a word of it. */
+  readonly abandon: () => void;
 }
 
 interface LockManager {

@@ -102,7 +102,10 @@ export class WorkerSystem implements AsyncDisposable {
   /** Starts a role in a worker of its own and, unless `start` is false, lets it serve. */
   async spawn(spec: RoleSpec, start = true): Promise<Spawned> {
     const spawned = await this.spawner.spawn(spec);
-    if (start) await this.ask(spec.address, "$start", null);
+    if (!start) return spawned;
+    const ended = spawned.exited.then((how) => Promise.reject(new Error(`${spec.address}: ${how}`)));
+    ended.catch(() => {});
+    await Promise.race([this.ask(spec.address, "$start", null), ended]);
     return spawned;
   }
 
@@ -121,6 +124,7 @@ export class WorkerSystem implements AsyncDisposable {
   /** Ends all workers at once; for an orderly end, stop the roles first. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.driver.stop();
+    this.host.close();
     await this.spawner.close();
   }
 }

@@ -31,7 +31,7 @@ async function scene(options: Partial<SupervisorOptions> = {}): Promise<Scene> {
     wake: () => host.wake(),
     log: () => {},
     policy: { backoffMs: 10, maxBackoffMs: 50 },
-    hangMs: 1500,
+    hangMs: 3000,
     ended: (_, reason) => ended.push(reason),
     gaveUp: () => gaveUp.resolve(),
     spawned: (address, _, first) => {
@@ -84,12 +84,12 @@ Deno.test("a worker that hangs is fenced: what it says and writes later is refus
   const { system } = it;
   const first = await system.ask(ADDRESS, "write") as number;
   const restarted = it.restarted();
-  system.tell(ADDRESS, "hang", 5000);
+  system.tell(ADDRESS, "hang", 8000);
   await restarted;
   assertEquals(system.spawner.lostThreads, 1);
   const second = await system.ask(ADDRESS, "write") as number;
   assert(second !== first, "the successor is another incarnation");
-  // The lost thread goes on after its five seconds, finds itself fenced, and ends.
+  // The lost thread goes on after its eight seconds, finds itself fenced, and ends.
   while (system.spawner.lostThreads > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   assertEquals(await system.ask("node/witness", "heard"), []);
   const written = await system.ask(ADDRESS, "written") as { by: number }[];

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
 import { MAX_NODES, MAX_SLOTS, Switchboard } from "../../runtime/switchboard.ts";
 
-Deno.test("switchboard: vector clocks merge as in Mattern's paper (R-A66)", () => {
+Deno.test("switchboard: vector clocks merge as in Mattern 1989", () => {
   const board = new Switchboard(["A", "B", "C"]);
   const b = board.nodeClock("B");
   b.tick();

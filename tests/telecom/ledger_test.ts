@@ -257,9 +257,13 @@ Deno.test("what a participant asks of the ledger besides", () => {
   const store = new Store();
   assertEquals(telecomLedger.expiring(7), ["07/key/", "07/session/"]);
   assertEquals(telecomLedger.shardOfKey("63/contra"), 63);
-  const seeded = telecomLedger.seed?.([shardOf(a)], { subscribers: 4, edges: 3, balance: 1000 });
+  const seeded = telecomLedger.seed?.([shardOf(a)], {
+    subscribers: 4,
+    edges: ["edge-1"],
+    balance: 1000,
+  });
   for (const [key, value] of seeded ?? []) assertEquals(store.rows.get(key), value);
-  for (const options of [undefined, null, {}, { subscribers: 1, edges: 0 }, { subscribers: -1 }]) {
+  for (const options of [undefined, null, {}, { subscribers: 1, edges: [] }, { subscribers: -1 }]) {
     assertThrows(() => telecomLedger.seed?.([0], options), TypeError);
   }
 });

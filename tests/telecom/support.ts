@@ -32,7 +32,14 @@ export class Store {
   nowMs = 1_700_000_000_000;
 
   constructor(subscribers = 4, balance = 1000) {
-    for (const [key, value] of seedSubscribers(allShards, subscribers, 3, balance)) {
+    for (
+      const [key, value] of seedSubscribers(
+        allShards,
+        subscribers,
+        ["edge-1", "edge-2", "edge-3"],
+        balance,
+      )
+    ) {
       this.rows.set(key, value);
     }
   }
