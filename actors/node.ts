@@ -156,9 +156,9 @@ class NodeActor implements Role {
     loadingConfiguration: () => this.#checkConfiguration(),
     openingMailboxes: () => this.#all(this.#roles, (role) => this.#reach(role)),
     connecting: () => this.#all(this.config.peers, (peer) => this.#greet(peer)),
-    joiningGroups: () => this.#all(this.config.durable, (role) => this.#tell(role, "$start")),
-    monitoring: () => this.#tell(this.config.monitor, "$start"),
-    enabling: () => this.#all(this.config.gateways, (role) => this.#tell(role, "$start")),
+    joiningGroups: () => this.#all(this.config.durable, (role) => this.#startRole(role)),
+    monitoring: () => this.#startRole(this.config.monitor),
+    enabling: () => this.#all(this.config.gateways, (role) => this.#startRole(role)),
     optimising: () => {
       this.#optimising = true;
       this.#informLoad();
@@ -198,6 +198,11 @@ class NodeActor implements Role {
 
   #tell(role: string, type: string): Promise<unknown> {
     return this.services.ask(role, type, null, PATIENCE_MS);
+  }
+
+  /** A role that is just being restarted is waited for: nobody would start this node again. */
+  async #startRole(role: string): Promise<void> {
+    await this.#persevere(PATIENCE_MS, () => this.#tell(role, "$start"));
   }
 
   /** Asks until it is answered. */

@@ -150,12 +150,14 @@ export class Hub {
         }
       },
       delivered: (envelope) => {
+        if (life.over) return;
         this.#cause = envelope;
         this.#stepped = false;
         invariants.delivered(address, envelope);
       },
       handled: () => {
-        const { from, type } = this.#cause!;
+        if (this.#cause === undefined) return;
+        const { from, type } = this.#cause;
         this.#cause = undefined;
         // The driver asks for figures and the like: it is no part of the world.
         if (!this.#stepped && address !== CLIENT) {

@@ -63,6 +63,8 @@ export interface Watched {
     readonly heartbeatIntervalMs: number;
     readonly missedLimit: number;
     readonly driftPpm: number;
+    readonly transactionTimeoutMs: number;
+    readonly lockTimeoutMs: number;
   };
 }
 

@@ -33,6 +33,7 @@ const LONGEST_TAIL_MS = 5000;
 export class Nemesis {
   readonly #cuts = new Map<string, number>();
   readonly #undo = new Set<() => void>();
+  readonly #down = new Set<string>();
   readonly #links: readonly (readonly [string, string, number, number])[];
   #until = 0;
 
@@ -209,9 +210,14 @@ export class Nemesis {
   #node(): void {
     const { nodes, nodeDown, nodeUp } = this.victim;
     const { name } = this.#pick(nodes);
+    if (this.#down.has(name)) return;
     this.#lasting("node", name, () => {
+      this.#down.add(name);
       nodeDown(name);
-      return () => nodeUp(name);
+      return () => {
+        this.#down.delete(name);
+        nodeUp(name);
+      };
     }, 200 + this.#exponential(1500));
   }
 

@@ -43,6 +43,8 @@ export interface SeedResult {
 
 /** After healing, everything has to be decided and answered within this much virtual time. */
 export const LIVENESS_MS = 60_000;
+/** A start says within this much virtual time whether it has failed. */
+const START_MS = 130_000;
 /** Time for late copies to arrive before the stores are looked at. */
 const SETTLE_MS = 300;
 /** A run that needs more than this does not end. */
@@ -112,6 +114,8 @@ class Play {
     const length = stage.parts.casting.safetyMs;
     const started = stage.company.start();
     started.catch(() => {});
+    let startedWell: boolean | undefined;
+    started.then(() => startedWell = true, () => startedWell = false);
     if (!roughStart) await stage.system.until(started, 120_000);
     const until = stage.system.now + length;
     stage.nemesis.begin(until);
@@ -120,6 +124,10 @@ class Play {
     if (!await this.#pass(() => stage.system.now >= until, length + 1)) return this.#gaveUp();
     stage.nemesis.heal();
     stage.hub.invariants.healed();
+    // A start that met faults may fail, but it must say so.
+    if (!await this.#pass(() => startedWell !== undefined, START_MS)) return this.#gaveUp();
+    if (startedWell === false) return undefined;
+    if (startedWell === undefined) stage.hub.fail("liveness", "the start neither ends nor fails");
     if (!await this.#heal()) return this.#gaveUp();
     if (this.#failed) return undefined;
     if (this.#clients !== undefined) await this.#await(this.#clients.askAgain());

@@ -21,7 +21,9 @@ export const invariant: InvariantDefinition = {
         const pair = `${address} ${key}`;
         let own = doubts.get(address);
         if (own === undefined) doubts.set(address, own = new Map());
-        if (after === "alive") own.delete(key);
+        // Where one late heartbeat makes a suspect, suspects come and go in good times too.
+        const fine = after === "alive" || (after === "suspected" && missedLimit < 3);
+        if (fine) own.delete(key);
         else own.set(key, after);
         if (event.type === "heartbeat") {
           if (!(event as unknown as { older: boolean }).older) heard.set(pair, watched.now());

@@ -12,8 +12,8 @@ export const twoPhaseCommit: Scenario = {
     safetyMs: between(random, 1500, 5000),
     settings: {
       // Short ones, so that patience ends at every moment of the protocol.
-      transactionTimeoutMs: pick(random, [300, 1000, 5000]),
-      lockTimeoutMs: pick(random, [20, 150, 600]),
+      transactionTimeoutMs: pick(random, [600, 1000, 5000]),
+      lockTimeoutMs: pick(random, [20, 150]),
       resendMs: pick(random, [50, 250]),
     },
     load: {
