@@ -1,5 +1,5 @@
 /**
- * The one entry of the tasks: `cluster`, `bench` and `help`.
+ * The one entry of the tasks: `cluster`, `bench`, `simulate` and `help`.
  *
  * @module
  */
@@ -14,6 +14,7 @@ const HELP = `Usage: deno task COMMAND [OPTIONS]
 
   cluster   start a cluster, serve its API and drive traffic
   bench     measure something beside its baseline
+  simulate  play scenarios in virtual time, with faults, and watch what must hold
   help      print this
 
 deno task COMMAND --help tells the options of a command.
@@ -21,10 +22,14 @@ deno task COMMAND --help tells the options of a command.
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   cluster: clusterCommand,
-  // Not loaded with the rest: the benches are no part of the published package.
+  // Not loaded with the rest: benches and simulations are no part of the published package.
   bench: async (args) => {
     const { bench } = await import("./tests/bench/main.ts");
     return await bench(args);
+  },
+  simulate: async (args) => {
+    const { simulate } = await import("./tests/simulation/main.ts");
+    return await simulate(args);
   },
   help: () => {
     writeAll(Deno.stdout, HELP);

@@ -119,7 +119,12 @@ export function buildHash(): string {
   return hashSources(["protocols/", "runtime/", "actors/"]);
 }
 
-/** Hash of the TypeScript and JSON sources below folders of the project: 16 hex digits. */
+/** Hash of what a simulated trace depends on besides: the application, scenarios and faults. */
+export function stageHash(): string {
+  return hashSources(["examples/telecom/", "tests/simulation/"]);
+}
+
+/** Hash of the TypeScript sources below folders of the project, tests left out: 16 hex digits. */
 export function hashSources(folders: readonly string[]): string {
   const root = new URL("../../", import.meta.url);
   const paths = folders.flatMap((folder) => sourcesIn(folder, root)).sort();
@@ -134,7 +139,7 @@ export function hashSources(folders: readonly string[]): string {
 function sourcesIn(folder: string, root: URL): string[] {
   return [...Deno.readDirSync(new URL(folder, root))].flatMap(({ name, isDirectory }) => {
     if (isDirectory) return sourcesIn(`${folder}${name}/`, root);
-    return name.endsWith(".ts") ? [folder + name] : [];
+    return name.endsWith(".ts") && !name.endsWith("_test.ts") ? [folder + name] : [];
   });
 }
 
