@@ -33,7 +33,6 @@ const LONGEST_TAIL_MS = 5000;
 export class Nemesis {
   readonly #cuts = new Map<string, number>();
   readonly #undo = new Set<() => void>();
-  readonly #down = new Set<string>();
   readonly #links: readonly (readonly [string, string, number, number])[];
   #until = 0;
 
@@ -210,14 +209,9 @@ export class Nemesis {
   #node(): void {
     const { nodes, nodeDown, nodeUp } = this.victim;
     const { name } = this.#pick(nodes);
-    if (this.#down.has(name)) return;
     this.#lasting("node", name, () => {
-      this.#down.add(name);
       nodeDown(name);
-      return () => {
-        this.#down.delete(name);
-        nodeUp(name);
-      };
+      return () => nodeUp(name);
     }, 200 + this.#exponential(1500));
   }
 

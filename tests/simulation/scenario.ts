@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClusterSettings, RolePlan } from "../../actors/cluster_plan.ts";
+import type { ClusterPlan, ClusterSettings, RolePlan } from "../../actors/cluster_plan.ts";
 import type { SupervisionInput } from "../../runtime/supervisor_machine.ts";
 import type { Load } from "./clients.ts";
 import type { Stage } from "./stage.ts";
@@ -42,6 +42,8 @@ export interface Scenario {
   /** Roles that are on stage; undefined: a whole cluster with its nodes. */
   readonly roles?: readonly RolePlan["kind"][];
   readonly faults: Wanted;
+  /** Changes the plan of the cluster. */
+  recast?(plan: ClusterPlan): ClusterPlan;
   /** Draws what a seed is played with. @param random uniform in [0, 1) */
   cast(random: () => number): Casting;
   /** What else happens while faults last. */

@@ -48,6 +48,7 @@ export interface StageParts {
 /** Either of a cluster and a few roles. */
 interface Company {
   start(): Promise<void>;
+  /** Of no effect on one that is down. */
   nodeDown(name: string): void;
   nodeUp(name: string): void;
   stop(): Promise<readonly string[]>;
@@ -99,7 +100,8 @@ export class Stage {
     const { publicKey } = parts;
     const { subscribers = 20, settings = {} } = casting;
     const planned = planCluster({ profile, publicKey, data: DISKS, subscribers });
-    const plan = { ...planned, settings: { ...planned.settings, ...settings } };
+    const set = { ...planned, settings: { ...planned.settings, ...settings } };
+    const plan = scenario.recast?.(set) ?? set;
     const made: { system?: SimulatedSystem } = {};
     const stores = storesOf(plan);
     const recorder = parts.recorder(() => made.system?.now ?? 0);
@@ -127,6 +129,7 @@ export class Stage {
         seed,
         client,
         conditions,
+        ...(swarm.on.has("slow") ? { commitDelay: { minMs: 0.2, maxMs: swarm.slowMs + 1 } } : {}),
         onlooker: hub.onlooker,
         log: (address, kind, text) => hub.log(address, kind, text),
       });
@@ -185,10 +188,16 @@ function storeOf(stores: ReadonlyMap<string, Address>, address: Address): string
 }
 
 function wrap(company: Cluster | Troupe): Company {
+  const down = new Set<string>();
   return {
     start: () => company.start(),
-    nodeDown: (name) => company.crashNode(name),
-    nodeUp: (name) => company.restartNode(name),
+    nodeDown: (name) => {
+      if (!down.has(name)) company.crashNode(name);
+      down.add(name);
+    },
+    nodeUp: (name) => {
+      if (down.delete(name)) company.restartNode(name);
+    },
     stop: async () => (await company.stop()).problems,
     get rolesGivenUp() {
       return company.rolesGivenUp;

@@ -9,9 +9,13 @@ export const invariant: InvariantDefinition = {
     const waiting = new Map<string, string>();
     return {
       step({ machine, address, after }) {
-        if (machine !== "lifecycle.node") return;
+        // A spare one is there to fail.
+        if (machine !== "lifecycle.node" || address.includes("/spare")) return;
         if (after === "serving") waiting.delete(address);
         else waiting.set(address, after);
+      },
+      gone: ({ address }) => {
+        if (waiting.has(address)) waiting.set(address, "gone");
       },
       undecided: () => waiting.size,
       finish() {

@@ -7,6 +7,7 @@ import type { Scenario } from "../scenario.ts";
 import { crashes } from "./crashes.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { leases } from "./leases.ts";
+import { lifecycle } from "./lifecycle.ts";
 import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
 import { restartStorm } from "./restart_storm.ts";
@@ -15,6 +16,16 @@ import { twoPhaseCommit } from "./two_phase_commit.ts";
 
 /** By name. */
 export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
-  [transfers, twoPhaseCommit, crashes, partitions, leases, restartStorm, heartbeat, overload]
+  [
+    transfers,
+    twoPhaseCommit,
+    crashes,
+    partitions,
+    leases,
+    restartStorm,
+    heartbeat,
+    lifecycle,
+    overload,
+  ]
     .map((scenario) => [scenario.name, scenario]),
 );

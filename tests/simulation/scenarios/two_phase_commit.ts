@@ -17,7 +17,7 @@ export const twoPhaseCommit: Scenario = {
       resendMs: pick(random, [50, 250]),
     },
     load: {
-      perSecond: between(random, 20, 120),
+      perSecond: between(random, 10, 70),
       subscribers: Math.round(between(random, 3, 8)),
       mix: {
         "account.transfer": 80,
