@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { MachineStep } from "./record.ts";
 
 /** A state, coded. */
 export type Words = Uint16Array;
@@ -69,8 +70,14 @@ export interface Model {
   readonly invariants: readonly Invariant[];
   /** Rules for what must stay possible. */
   readonly possibilities?: readonly Possibility[];
+  /** Look for one way to each goal only, and not at where else those states could go. */
+  readonly quickly?: boolean;
   /** An action in words; `next` is what it led to. */
   readonly tell: (state: Words, action: number, next: Words) => Move;
+  /** What the machines do in an action, for a trace that can be replayed. */
+  readonly steps?: (state: Words, action: number) => readonly MachineStep[];
+  /** The machine and input of each process. */
+  readonly actors?: Readonly<Record<string, { readonly machine: string; readonly input: unknown }>>;
   /** Each process and what it is in, in the order of a diagram's columns. */
   readonly show: (state: Words) => readonly Shown[];
 }

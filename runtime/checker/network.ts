@@ -22,12 +22,12 @@ export interface NetworkOptions {
   readonly losses: number;
   /** How many messages a channel may double; without meaning for a `set`. */
   readonly duplicates: number;
+  /** Copies of one message in a bag at most, up to 15; one more is dropped, as by a full channel. */
+  readonly copies: number;
   /** Its first word in a state. */
   readonly offset: number;
 }
 
-/** Copies of one message in a bag at most; one more is dropped, as a full channel would. */
-const MAX_COPIES = 15;
 /** Messages a FIFO channel holds at most. */
 const MAX_QUEUE = 4;
 
@@ -132,7 +132,7 @@ export class Network {
     const place = this.options.offset + (message >> 2);
     const shift = 4 * (message & 3);
     const count = (state[place]! >> shift & 15) + change;
-    if (count > MAX_COPIES) return;
+    if (count > this.options.copies) return;
     state[place] = state[place]! & ~(15 << shift) | count << shift;
   }
 

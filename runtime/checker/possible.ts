@@ -9,6 +9,7 @@
  */
 import { exceededBy, type Limits } from "./explore.ts";
 import type { Model, Possibility, Words } from "./model.ts";
+import { checkQuickly } from "./possible_quick.ts";
 import { StateStore } from "./state_store.ts";
 
 /** A goal that cannot be reached any more. */
@@ -31,6 +32,14 @@ export interface Checked {
 export function checkPossibilities(model: Model, reached: StateStore, limits: Limits): Checked {
   let states = 0;
   for (const rule of model.possibilities ?? []) {
+    if (model.quickly) {
+      const checked = checkQuickly(model, rule, reached, limits);
+      states += checked.states;
+      if (checked.stuck !== undefined || checked.exceeded !== undefined) {
+        return { ...checked, states };
+      }
+      continue;
+    }
     const graph = new Graph(model, rule, reached, limits);
     graph.build();
     states += graph.store.count;

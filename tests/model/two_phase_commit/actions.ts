@@ -4,6 +4,7 @@
  * @module
  */
 import type { Move, Words } from "../../../runtime/checker/model.ts";
+import type { MachineStep } from "../../../runtime/checker/record.ts";
 import type { Hosts } from "./rules.ts";
 import { Fact, FACTS, Phase } from "./world.ts";
 
@@ -82,6 +83,17 @@ export function act(
       return undefined;
   }
   return undefined;
+}
+
+/** What the machines do in an action. */
+export function stepsOf(hosts: Hosts, state: Words, action: number): readonly MachineStep[] {
+  const { recorder, network } = hosts.world;
+  const { kind, index, argument } = parts(action);
+  const next = state.slice();
+  recorder.start();
+  if (kind === Act.DOUBLE) network.double(next, index);
+  act(hosts, next, kind, index, argument);
+  return recorder.stop();
 }
 
 function deliver(hosts: Hosts, state: Words, message: number): string | undefined {

@@ -84,7 +84,10 @@ export class CoordinatorHost {
   stepNumber(state: Words, event: number): string | undefined {
     const life = state[COORDINATOR]!;
     if (life === 0) return undefined;
-    const { life: after, effects } = this.lives.step(life - 1, event);
+    const outcome = this.lives.step(life - 1, event);
+    const { life: after, effects } = outcome;
+    const fresh = life - 1 === this.lives.start;
+    this.world.recorder.note("coordinator", this.lives, fresh, life - 1, event, outcome);
     state[COORDINATOR] = after + 1;
     let broken: string | undefined;
     for (const effect of effects) {

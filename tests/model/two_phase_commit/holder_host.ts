@@ -43,7 +43,10 @@ export class HolderHost {
   stepNumber(state: Words, index: number, event: number): string | undefined {
     const place = this.world.holder(index);
     const before = state[place] === 0 ? this.lives.start : state[place]! - 1;
-    const { life, effects } = this.lives.step(before, event);
+    const outcome = this.lives.step(before, event);
+    const { life, effects } = outcome;
+    const fresh = state[place] === 0;
+    this.world.recorder.note(`holder ${index}`, this.lives, fresh, before, event, outcome);
     state[place] = life + 1;
     let broken: string | undefined;
     for (const { type } of effects) {

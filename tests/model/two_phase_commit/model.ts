@@ -4,9 +4,10 @@
  *
  * @module
  */
+import type { Lives } from "../../../runtime/checker/lives.ts";
 import { compareWords, permutations } from "../../../runtime/checker/permutations.ts";
 import type { Emit, Model, Words } from "../../../runtime/checker/model.ts";
-import { Act, act, number, tell } from "./actions.ts";
+import { Act, act, number, stepsOf, tell } from "./actions.ts";
 import { CoordinatorHost } from "./coordinator_host.ts";
 import { HolderHost } from "./holder_host.ts";
 import { ParticipantHost } from "./participant_host.ts";
@@ -49,6 +50,7 @@ export function commitModel(name: string, options: CommitOptions): Model {
       crashes,
       timeouts: "any",
       symmetry: true,
+      goals: participants > 2 ? "one way to each" : "from every state on the way",
     },
     initial: () => {
       const state = new Uint16Array(world.width);
@@ -60,9 +62,25 @@ export function commitModel(name: string, options: CommitOptions): Model {
     canonical: canonizer(hosts),
     invariants: invariants(hosts),
     possibilities: possibilities(hosts),
+    quickly: participants > 2,
     tell: (state, action) => tell(hosts, state, action),
+    steps: (state, action) => stepsOf(hosts, state, action),
+    actors: actorsOf(hosts),
     show: (state) => show(hosts, state),
   };
+}
+
+function actorsOf(
+  { world, coordinator, participant, holder }: Hosts,
+): NonNullable<Model["actors"]> {
+  const actors: Record<string, { machine: string; input: unknown }> = {};
+  const add = (name: string, { machine, input }: Lives) => {
+    actors[name] = { machine: machine.id, input };
+  };
+  add("coordinator", coordinator.lives);
+  for (let i = 0; i < world.options.participants; i++) add(`participant ${i}`, participant.lives);
+  for (let i = 0; i < world.options.holders; i++) add(`holder ${i}`, holder.lives);
+  return actors;
 }
 
 /** Lists what may happen; each action is tried on a copy of the state. */

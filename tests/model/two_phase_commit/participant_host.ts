@@ -57,7 +57,10 @@ export class ParticipantHost {
   stepNumber(state: Words, index: number, event: number): string | undefined {
     const place = this.world.life(index);
     const before = state[place] === 0 ? this.lives.start : state[place]! - 1;
-    const { life: after, effects } = this.lives.step(before, event);
+    const outcome = this.lives.step(before, event);
+    const { life: after, effects } = outcome;
+    const fresh = state[place] === 0;
+    this.world.recorder.note(`participant ${index}`, this.lives, fresh, before, event, outcome);
     state[place] = after + 1;
     let broken: string | undefined;
     for (const effect of effects) {

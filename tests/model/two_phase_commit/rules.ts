@@ -136,7 +136,7 @@ function losesPatience(hosts: Hosts): Possibility {
 
 function asksPeers(hosts: Hosts): Possibility {
   const { world, participant } = hosts;
-  const knows = new Set(["acquiring", "committing", "committed", "votedNo", "refusing", "aborted"]);
+  const knows = new Set(["committing", "committed", "votedNo", "refusing", "aborted"]);
   const doubts = (state: Words) =>
     participants(hosts).some((i) => participant.describe(state, i) === "inDoubt");
   return {

@@ -5,6 +5,7 @@
  */
 import { Network, type NetworkKind } from "../../../runtime/checker/network.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
+import { Recorder } from "../../../runtime/checker/record.ts";
 import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
 
 /** What is explored. */
@@ -111,16 +112,21 @@ export class World {
   readonly width: number;
   readonly network: Network;
   readonly messages: readonly Message[];
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new Map<string, number[]>();
+  readonly recorder = new Recorder();
 
   constructor(readonly options: CommitOptions) {
     const { participants, holders, network: kind, losses, duplicates } = options;
     this.messages = listMessages(participants, holders);
-    this.messages.forEach((m, number) => this.#numbers.set(key(m.type, m.index, m.asker), number));
+    this.messages.forEach(({ type, index, asker = index }, number) => {
+      const known = this.#numbers.get(type) ?? [];
+      this.#numbers.set(type, known);
+      known[index << 4 | asker] = number;
+    });
     const names = [...new Set(this.messages.map(({ from, to }) => `${from}>${to}`))];
     const channels = this.messages.map(({ from, to }) => names.indexOf(`${from}>${to}`));
     const offset = PARTICIPANTS + PER_PARTICIPANT * participants + PER_HOLDER * holders;
-    this.network = new Network({ kind, channels, losses, duplicates, offset });
+    this.network = new Network({ kind, channels, losses, duplicates, copies: 1, offset });
     this.width = offset + this.network.width;
   }
 
@@ -145,8 +151,8 @@ export class World {
   }
 
   /** Number of a message to or from a participant or holder. */
-  number(type: string, index: number, asker?: number): number {
-    return this.#numbers.get(key(type, index, asker))!;
+  number(type: string, index: number, asker = index): number {
+    return this.#numbers.get(type)![index << 4 | asker]!;
   }
 
   /** Sends a message. */
@@ -167,10 +173,6 @@ export class World {
   phase(state: Words): number {
     return state[FACTS]! >> Fact.PHASE_SHIFT & 7;
   }
-}
-
-function key(type: string, index: number, asker: number | undefined): string {
-  return `${type} ${index} ${asker ?? ""}`;
 }
 
 /** `peer...` messages come from any peer: what they say is the same. */
