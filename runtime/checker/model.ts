@@ -76,6 +76,8 @@ export interface Model {
   readonly tell: (state: Words, action: number, next: Words) => Move;
   /** What the machines do in an action, for a trace that can be replayed. */
   readonly steps?: (state: Words, action: number) => readonly MachineStep[];
+  /** What the machines do before the first state. */
+  readonly firstSteps?: () => readonly MachineStep[];
   /** The machine and input of each process. */
   readonly actors?: Readonly<Record<string, { readonly machine: string; readonly input: unknown }>>;
   /** Each process and what it is in, in the order of a diagram's columns. */

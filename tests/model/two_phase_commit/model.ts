@@ -65,6 +65,11 @@ export function commitModel(name: string, options: CommitOptions): Model {
     quickly: participants > 2,
     tell: (state, action) => tell(hosts, state, action),
     steps: (state, action) => stepsOf(hosts, state, action),
+    firstSteps: () => {
+      world.recorder.start();
+      hosts.coordinator.begin(new Uint16Array(world.width));
+      return world.recorder.stop();
+    },
     actors: actorsOf(hosts),
     show: (state) => show(hosts, state),
   };
