@@ -104,10 +104,9 @@ class Meddler {
     for (let i = 0; i < times; i++) this.#tell(`${name}/node`, "stopNode");
     const { system } = this.stage;
     // A second word at some later step.
-    system.scheduler.at(
-      system.now + 100 * this.#random(),
-      () => this.#tell(`${name}/node`, "stopNode"),
-    );
+    system.scheduler.at(system.now + 100 * this.#random(), () => {
+      if (system.now < this.until) this.#tell(`${name}/node`, "stopNode");
+    });
   }
 
   #bounceNode(): void {
