@@ -36,6 +36,8 @@ export interface Outcome {
 export interface Probe {
   readonly event: ModelEvent;
   readonly expect: "rejected" | "unchanged";
+  /** The only state it is tried in; all if left out. */
+  readonly state?: string;
 }
 
 interface Life {
@@ -160,7 +162,8 @@ export class Lives {
     if (entry.fault !== null) return entry.fault;
     entry.fault = undefined;
     if (this.done(life)) return undefined;
-    for (const { event, expect } of this.probes) {
+    for (const { event, expect, state = this.describe(life) } of this.probes) {
+      if (state !== this.describe(life)) continue;
       const { life: after, effects } = this.step(life, this.event(event));
       const names = effects.map(({ type }) => type);
       const calm = after === life && names.every((name) => name === "reject");

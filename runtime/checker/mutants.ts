@@ -51,6 +51,16 @@ export function mutantsOf(machine: AnyStateMachine, wait = "journaled"): readonl
   return mutants;
 }
 
+/** A copy of a machine made the way mutants are, with nothing changed: nobody may find it. */
+export function controlOf(machine: AnyStateMachine): Mutant {
+  const build = () => new StateMachine(copy(machine.config), machine.implementations);
+  return {
+    of: machine.id,
+    id: `${machine.id} unchanged`,
+    machine: () => build() as AnyStateMachine,
+  };
+}
+
 type Add = (id: string, change: (config: Config) => void) => void;
 
 function mutateHandler(root: Config, at: Path, handler: Config, add: Add): void {

@@ -64,7 +64,11 @@ class Heartbeat {
   constructor(private readonly options: HeartbeatOptions) {
     const { intervalMs, missedLimit } = options;
     const stray = [{ event: { type: "stray" }, expect: "rejected" }] as const;
-    const watcher = new Lives(options.monitor, { intervalMs, missedLimit }, undefined, stray);
+    const old = { type: "heartbeat", newer: false, older: true };
+    const watcher = new Lives(options.monitor, { intervalMs, missedLimit }, undefined, [
+      ...stray,
+      { event: old, expect: "unchanged" },
+    ]);
     const { recorder } = this;
     this.monitor = new TimedLife(watcher, MACHINES, 2, { name: "monitor", recorder });
     const pulse = new Lives(options.emitter, { intervalMs }, undefined, stray);
@@ -232,7 +236,10 @@ class Heartbeat {
       if (because === "due") state[SINCE] = 0;
       state[MAIL]! |= 1 << state[INCARNATION]!;
     }
-    if (this.emitter.lives.done(life)) this.emitter.end(state);
+    if (this.emitter.lives.done(life)) {
+      this.emitter.end(state);
+      if (type !== "stop") return "a node beats until it is stopped";
+    }
     return effects.length === 0 ? owed : undefined;
   }
 

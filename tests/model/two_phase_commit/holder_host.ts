@@ -33,7 +33,15 @@ export class HolderHost {
   receive(state: Words, type: string, index: number): string | undefined {
     if (type === "hold") return this.step(state, index, { type });
     const outcome = type === "releaseCommit" ? "commit" : "abort";
-    return this.step(state, index, { type: "release", outcome });
+    const held = this.describe(state, index) === "held";
+    const place = this.world.holder(index) + 1;
+    const kept = outcome === "abort" ? state[place]! & Copy.OLD : 0;
+    const broken = this.step(state, index, { type: "release", outcome });
+    if (broken !== undefined || !held) return broken;
+    if (state[place]! & Copy.SUSPENDED) return "readers go on when the hold is released";
+    return (state[place]! & Copy.OLD) === kept
+      ? undefined
+      : "an edge keeps its copy after an abort, and loses it after a commit";
   }
 
   step(state: Words, index: number, event: ModelEvent): string | undefined {

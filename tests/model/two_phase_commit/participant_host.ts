@@ -14,7 +14,8 @@ import {
   raiseLowest,
 } from "../../../protocols/two_phase_commit/rules.ts";
 import { recovered, retained } from "./participant_disk.ts";
-import { Disk, Fact, FACTS, KINDS, Lock, type World } from "./world.ts";
+import { asksPeers, stepFault } from "./participant_rules.ts";
+import { Disk, Fact, FACTS, KINDS, Lock, Phase, type World } from "./world.ts";
 
 const SEQUENCE = 0;
 const SAME_STORE = { ours: "store", sequence: SEQUENCE };
@@ -40,6 +41,8 @@ export class ParticipantHost {
         { event: { type: "stray" }, expect: "rejected" },
         { event: { type: "journaled", record: "other" }, expect: "rejected" },
         { event: { type: "recovered", as: "other" }, expect: "rejected" },
+        // An ack from a store that never saw the transaction would lose the money.
+        { event: { type: "commit", sameStore: false }, expect: "rejected", state: "idle" },
       ],
     );
   }
@@ -60,9 +63,12 @@ export class ParticipantHost {
     const outcome = this.lives.step(before, event);
     const { life: after, effects } = outcome;
     const fresh = state[place] === 0;
+    let broken = stepFault(this.lives, before, event, outcome);
+    if (broken === undefined && asksPeers(outcome) && this.#isFirstQuestion(state, index)) {
+      broken = "the coordinator is asked before any peer is";
+    }
     this.world.recorder.note(`participant ${index}`, this.lives, fresh, before, event, outcome);
     state[place] = after + 1;
-    let broken: string | undefined;
     for (const effect of effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(before, event)
@@ -76,6 +82,13 @@ export class ParticipantHost {
       this.world.setLock(state, index, Lock.NONE);
     }
     return broken;
+  }
+
+  /** What was asked stays on its way for ever, on a network that is a set, while there are faults. */
+  #isFirstQuestion(state: Words, index: number): boolean {
+    const { world } = this;
+    return world.options.network === "set" && world.phase(state) === Phase.FAULTS &&
+      !world.network.has(state, world.number("inquiry", index));
   }
 
   #rejected(life: number, event: number): string {
