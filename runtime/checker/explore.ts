@@ -39,7 +39,9 @@ export interface Exploration {
   readonly depth: number;
   /** States of the searches for goals, beyond `states`. */
   readonly goalStates: number;
+  /** How long it took. */
   readonly seconds: number;
+  /** The first rule found broken. */
   readonly violation: Violation | undefined;
   /** Why the search did not finish, if it did not. */
   readonly exceeded: string | undefined;

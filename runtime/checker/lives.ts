@@ -10,6 +10,7 @@ import type { AnyStateMachine, EventObject } from "../xstate_types.ts";
 
 /** An event with whatever it carries. */
 export interface ModelEvent extends EventObject {
+  /** Whatever it carries, as plain JSON. */
   readonly [field: string]: unknown;
 }
 
@@ -17,6 +18,7 @@ export interface ModelEvent extends EventObject {
 export interface SetTimer {
   /** Its name: that of the event, without XState's `xstate.after.` and the state's id. */
   readonly name: string;
+  /** How long it runs, in ms. */
   readonly delayMs: number;
   /** The number of the event it gives. */
   readonly event: number;
@@ -26,7 +28,9 @@ export interface SetTimer {
 
 /** What an event did to a life. */
 export interface Outcome {
+  /** The life it led to. */
   readonly life: number;
+  /** What the machine named, in order. */
   readonly effects: readonly Effect[];
   /** Timers set anew by this event, even if they were set before. */
   readonly set: readonly string[];
@@ -34,7 +38,9 @@ export interface Outcome {
 
 /** Something that must not disturb any life: the event, and whether it has to be rejected. */
 export interface Probe {
+  /** What is tried. */
   readonly event: ModelEvent;
+  /** What has to come of it. */
   readonly expect: "rejected" | "unchanged";
   /** The only state it is tried in; all if left out. */
   readonly state?: string;
@@ -66,7 +72,7 @@ export class Lives {
   /** What the first step does. */
   readonly first: Outcome;
 
-  /** @param probes what must not disturb any life that is met */
+  /** Lives of a machine with an input. @param probes what must not disturb any life that is met */
   constructor(
     readonly machine: AnyStateMachine,
     readonly input: unknown,

@@ -15,6 +15,7 @@ export type NetworkKind = "set" | "bag" | "fifo";
 
 /** What a network is made of. */
 export interface NetworkOptions {
+  /** How messages travel. */
   readonly kind: NetworkKind;
   /** The channel of each message, by the message's number. */
   readonly channels: readonly number[];
@@ -41,6 +42,7 @@ export class Network {
   readonly #digit: readonly number[];
   readonly #byDigit = new Map<number, number>();
 
+  /** A network; nothing is on its way until it is sent. */
   constructor(private readonly options: NetworkOptions) {
     const { kind, channels } = options;
     this.#channels = Math.max(-1, ...channels) + 1;

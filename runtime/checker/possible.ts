@@ -14,6 +14,7 @@ import { StateStore } from "./state_store.ts";
 
 /** A goal that cannot be reached any more. */
 export interface Stuck {
+  /** The rule. */
   readonly rule: string;
   /** The reachable state the rule was applied to. */
   readonly source: number;
@@ -23,8 +24,11 @@ export interface Stuck {
 
 /** The outcome of all rules together. */
 export interface Checked {
+  /** States of all searches. */
   readonly states: number;
+  /** The first goal found out of reach. */
   readonly stuck?: Stuck;
+  /** Why a search did not finish, if one did not. */
   readonly exceeded?: string;
 }
 

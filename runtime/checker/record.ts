@@ -12,10 +12,13 @@ export interface MachineStep {
   readonly actor: string;
   /** Whether its life begins with this event. */
   readonly fresh: boolean;
+  /** What it was given. */
   readonly event: ModelEvent;
-  /** State before and after, as text. */
+  /** State before, as text. */
   readonly before: string;
+  /** State after, as text. */
   readonly after: string;
+  /** What the machine named, in order. */
   readonly effects: readonly Effect[];
 }
 

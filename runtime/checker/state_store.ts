@@ -18,7 +18,7 @@ export class StateStore {
   /** Whether the last state given to {@link add} had not been met before. */
   isNew = false;
 
-  /** @param width words in a state */
+  /** An empty set. @param width words in a state */
   constructor(readonly width: number) {}
 
   /** How many there are. */

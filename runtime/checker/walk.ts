@@ -11,6 +11,7 @@ import type { MachineStep } from "./record.ts";
 
 /** One step of a way. */
 export interface Leg {
+  /** What happened. */
   readonly move: Move;
   /** Every process after it. */
   readonly shown: readonly Shown[];
@@ -20,8 +21,11 @@ export interface Leg {
 
 /** The whole way. */
 export interface Walk {
+  /** The rule that does not hold at its end. */
   readonly rule: string;
+  /** Every process in the first state. */
   readonly first: readonly Shown[];
+  /** The steps, in order. */
   readonly legs: readonly Leg[];
   /** What cannot get to its goal, if that is what is wrong. */
   readonly stuck: readonly Shown[] | undefined;

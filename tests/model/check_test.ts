@@ -11,6 +11,7 @@ import { EQUIVALENT } from "./equivalents.ts";
 import { SHIPPED, withMachine } from "./machines.ts";
 import { MODELS, type Scope } from "./models.ts";
 import { allMutants, tryModels } from "./mutants.ts";
+import type { Rules } from "./two_phase_commit/world.ts";
 import { diagram, trace, words } from "./tell.ts";
 
 const LIMITS = { states: 2_000_000, bytes: 2 ** 30 };
@@ -125,6 +126,22 @@ Deno.test("check: a decision told before it is durable is found by the shortest 
   // Each of the two hears of it, gets its locks, writes, and is heard: none can be spared.
   const types = walk.legs.map(({ move }) => move.type).sort();
   assertEquals(types, ["granted", "prepare", "sync", "voteYes"].flatMap((type) => [type, type]));
+});
+
+Deno.test("check: a rule that is broken is found as well as a machine that is", () => {
+  const rows: readonly [rules: Partial<Rules>, rule: string][] = [
+    [
+      { admitPrepare: ({ known }) => known ? "known" : "begin" },
+      "participant in acquiring got uncertain",
+    ],
+    [{ answerUnknown: () => "unknown" }, "once faults are over"],
+    [{ answerUnknownInquiry: () => "refuse" }, "participant in refusing got uncertain"],
+    [{ mayAckUnknownCommit: () => false }, "participant in idle got commit"],
+  ];
+  for (const [rules, rule] of rows) {
+    const { violation } = search("two_phase_commit", { crashes: 1, rules });
+    assertStringIncludes(violation?.rule ?? "nothing", rule, Object.keys(rules)[0]);
+  }
 });
 
 Deno.test("check: a search that does not finish says so and exits 3", async () => {

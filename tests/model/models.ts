@@ -12,6 +12,7 @@ import { nodeModel } from "./small/node.ts";
 import { commitModel as textbookCommit } from "./textbook/commit.ts";
 import { twoPhaseModel } from "./textbook/two_phase.ts";
 import { commitModel } from "./two_phase_commit/model.ts";
+import { type Rules, SHIPPED_RULES } from "./two_phase_commit/world.ts";
 
 /** What a model may be asked to be. */
 export interface Scope {
@@ -20,6 +21,8 @@ export interface Scope {
   readonly network?: NetworkKind | undefined;
   /** Crashes at most, of all roles together. */
   readonly crashes?: number | undefined;
+  /** Rules of two-phase commit in place of those that ship. */
+  readonly rules?: Partial<Rules>;
 }
 
 /** A model before it is given its machines. */
@@ -33,7 +36,7 @@ export interface Entry {
 const twoPhaseCommit: Entry = {
   summary: "the shipped coordinator and participants: journals, crashes, a hostile network",
   options: ["participants", "network", "crashes"],
-  build: (machines, { participants = 2, network = "set", crashes }) => {
+  build: (machines, { participants = 2, network = "set", crashes, rules }) => {
     const total = crashes ?? (participants === 2 && network === "set" ? 3 : 1);
     return commitModel("two_phase_commit", {
       participants,
@@ -43,6 +46,7 @@ const twoPhaseCommit: Entry = {
       losses: 1,
       duplicates: 1,
       machines,
+      rules: { ...SHIPPED_RULES, ...rules },
     });
   },
 };
@@ -59,6 +63,7 @@ const holders: Entry = {
       losses: 1,
       duplicates: 1,
       machines,
+      rules: SHIPPED_RULES,
     }),
 };
 

@@ -16,7 +16,11 @@ export function words({ rule, first, legs, stuck }: Walk): string {
     const changed = shown.filter((it, at) => told(it) !== told(before[at]!));
     if (changed.length > 0) lines.push(`      ${states(changed)}`);
   });
-  if (stuck !== undefined) lines.push(`      There is no way from here: ${states(stuck)}`);
+  if (stuck !== undefined) {
+    lines.push(
+      `      There is no way to the goal from here, names of equals apart: ${states(stuck)}`,
+    );
+  }
   return lines.join("\n");
 }
 

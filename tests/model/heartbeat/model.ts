@@ -10,6 +10,7 @@ import type { Emit, Model, Possibility, Shown, Words } from "../../../runtime/ch
 import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
 import { Recorder } from "../../../runtime/checker/record.ts";
 import { stepsOf, TimedLife } from "../timed.ts";
+import { Act, tell } from "./actions.ts";
 import { type Heard, monitorFault } from "./rules.ts";
 
 /** What is explored. */
@@ -35,19 +36,6 @@ const MACHINES = 7;
 
 const Phase = { FAULTS: 0, DOWN: 1, INSTANT: 2 } as const;
 const STATUSES = ["waiting", "alive", "suspected", "failed"] as const;
-
-/** Kinds of actions; the argument is added to the kind. */
-const Act = {
-  TICK: 0,
-  BOOT: 1,
-  START: 2,
-  CRASH: 3,
-  STOP: 4,
-  PROBED: 5,
-  HEARD: 16,
-  DUE: 64,
-} as const;
-const EMITTER_DUE = 1024;
 
 /** The model of one monitor and one node. */
 export function heartbeatModel(options: HeartbeatOptions): Model {
@@ -126,7 +114,7 @@ class Heartbeat {
         },
       ],
       possibilities: this.#possibilities(),
-      tell: (state, action) => this.#tell(state, action),
+      tell: (_, action) => tell(this.monitor.lives, action),
       steps: stepsOf(this.recorder, (state, emit) => this.#expand(state, emit)),
       actors: {
         monitor: { machine: this.monitor.lives.machine.id, input: this.monitor.lives.input },
@@ -177,7 +165,9 @@ class Heartbeat {
       for (const event of late) {
         attempt(Act.DUE + event, (next) => this.#watch(next, event, undefined));
       }
-      for (const event of beats) attempt(EMITTER_DUE + event, (next) => this.#beat(next, event));
+      for (const event of beats) {
+        attempt(Act.EMITTER_DUE + event, (next) => this.#beat(next, event));
+      }
       if (late.length + beats.length === 0) attempt(Act.TICK, (next) => this.#tick(next));
     }
     if (phase === Phase.FAULTS) this.#nodeLife(state, attempt);
@@ -273,34 +263,6 @@ class Heartbeat {
       state[STATUS] = STATUSES.indexOf(status);
     }
     return monitorFault(before, after, effects, heard);
-  }
-
-  #tell(_: Words, action: number) {
-    const own = (name: string, type: string, text: string) => {
-      return { from: name, to: name, type, text: `${name}: ${text}` };
-    };
-    if (action >= EMITTER_DUE) return own("emitter", "interval", "it is time to beat");
-    if (action >= Act.DUE) {
-      const { type } = this.monitor.lives.eventOf(action - Act.DUE);
-      return own("monitor", type.split(".")[2] ?? type, `its timer ${type.split(".")[2]} fires`);
-    }
-    if (action >= Act.HEARD) {
-      const text = `a heartbeat of incarnation ${action - Act.HEARD} arrives`;
-      return { from: "emitter", to: "monitor", type: "heartbeat", text };
-    }
-    switch (action) {
-      case Act.BOOT:
-        return own("emitter", "$start", "the node boots");
-      case Act.START:
-        return own("emitter", "start", "starts to beat");
-      case Act.CRASH:
-        return own("emitter", "$crash", "the node dies");
-      case Act.STOP:
-        return own("emitter", "stop", "the node stops");
-      case Act.PROBED:
-        return { from: "monitor", to: "emitter", type: "probe", text: "a probe arrives" };
-    }
-    return own("monitor", "tick", "time goes on");
   }
 
   #show(state: Words): readonly Shown[] {

@@ -6,7 +6,7 @@
 import type { Move, Words } from "../../../runtime/checker/model.ts";
 import type { MachineStep } from "../../../runtime/checker/record.ts";
 import type { Hosts } from "./rules.ts";
-import { Fact, FACTS, Phase } from "./world.ts";
+import { Fact, FACTS } from "./world.ts";
 
 /** Kinds of actions. */
 export const Act = {
@@ -164,11 +164,3 @@ function timer(
   const timer = event.split(".")[2] ?? event;
   return own(name, timer, `its timer ${timer} fires`);
 }
-
-/** The phase in words. */
-export const PHASES: Readonly<Record<number, string>> = {
-  [Phase.KIND]: "all on its way is lost, faults are over, nobody loses patience",
-  [Phase.ALONE]: "no message arrives any more",
-  [Phase.UNASKED]: "all on its way is lost, faults are over, nobody loses patience or asks",
-  [Phase.WITHOUT_COORDINATOR]: "all on its way is lost, the coordinator is out of reach",
-};

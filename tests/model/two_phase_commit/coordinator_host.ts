@@ -8,7 +8,7 @@ import { Lives } from "../../../runtime/checker/lives.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import type { CoordinatorRecord } from "../../../protocols/two_phase_commit/messages.ts";
-import { answerUnknown, recoverCoordinator } from "../../../protocols/two_phase_commit/rules.ts";
+import { recoverCoordinator } from "../../../protocols/two_phase_commit/rules.ts";
 import { COORDINATOR, Disk, Fact, FACTS, LOG, type World } from "./world.ts";
 
 const COMMIT = 1;
@@ -224,7 +224,11 @@ export class CoordinatorHost {
   #answer(state: Words, from: number): void {
     const { reservedUpTo } = recoverCoordinator(this.#recovered[state[LOG]! & 3]!);
     const facts = { ownsLog: true, logComplete: true, epochCurrent: true };
-    const answer = answerUnknown({ ...facts, sequence: id.sequence, reservedUpTo });
+    const answer = this.world.options.rules.answerUnknown({
+      ...facts,
+      sequence: id.sequence,
+      reservedUpTo,
+    });
     this.world.send(state, answer === "abort" ? "abort" : "peerUncertain", from);
   }
 

@@ -7,12 +7,6 @@
 import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
-import {
-  admitPrepare,
-  answerUnknownInquiry,
-  mayAckUnknownCommit,
-  raiseLowest,
-} from "../../../protocols/two_phase_commit/rules.ts";
 import { recovered, retained } from "./participant_disk.ts";
 import { asksPeers, stepFault } from "./participant_rules.ts";
 import { Disk, Fact, FACTS, KINDS, Lock, Phase, type World } from "./world.ts";
@@ -63,6 +57,7 @@ export class ParticipantHost {
     const outcome = this.lives.step(before, event);
     const { life: after, effects } = outcome;
     const fresh = state[place] === 0;
+    if (fresh) this.#orphan(state, index);
     let broken = stepFault(this.lives, before, event, outcome);
     if (broken === undefined && asksPeers(outcome) && this.#isFirstQuestion(state, index)) {
       broken = "the coordinator is asked before any peer is";
@@ -82,6 +77,13 @@ export class ParticipantHost {
       this.world.setLock(state, index, Lock.NONE);
     }
     return broken;
+  }
+
+  /** A new life does not wait for what an earlier one wrote. */
+  #orphan(state: Words, index: number): void {
+    const disk = this.world.disk(index);
+    const orphans = this.pendingCount(state, index) << Disk.ORPHAN_SHIFT;
+    state[disk] = state[disk]! & (1 << Disk.ORPHAN_SHIFT) - 1 | orphans;
   }
 
   /** What was asked stays on its way for ever, on a network that is a set, while there are faults. */
@@ -187,10 +189,13 @@ export class ParticipantHost {
 
   /** The oldest record on its way is durable; who waits for it is told. */
   sync(state: Words, index: number): string | undefined {
+    const disk = this.world.disk(index);
+    const isOrphan = state[disk]! >> Disk.ORPHAN_SHIFT > 0;
+    if (isOrphan) state[disk]! -= 1 << Disk.ORPHAN_SHIFT;
     const { kind, twice } = this.#write(state, index);
     if (twice) return "nothing is applied twice";
     if (kind === "aborted" || kind === "watermark") return undefined;
-    if (state[this.world.life(index)] === 0) return undefined;
+    if (state[this.world.life(index)] === 0 || isOrphan) return undefined;
     return this.step(state, index, { type: "journaled", record: kind });
   }
 
@@ -239,7 +244,7 @@ export class ParticipantHost {
     const disk = this.world.disk(index);
     const lowest = state[disk]! & Disk.BELOW ? 1 : 0;
     let broken: string | undefined;
-    if (raiseLowest(lowest, SEQUENCE + 1) > lowest) {
+    if (this.world.options.rules.raiseLowest(lowest, SEQUENCE + 1) > lowest) {
       state[disk]! |= Disk.BELOW;
       broken = this.#journal(state, index, "watermark");
     }
@@ -251,23 +256,24 @@ export class ParticipantHost {
   receive(state: Words, type: string, index: number, asker: number): string | undefined {
     const known = state[this.world.life(index)] !== 0;
     const lowest = state[this.world.disk(index)]! & Disk.BELOW ? 1 : 0;
+    const { rules } = this.world.options;
     switch (type) {
       case "prepare":
-        if (admitPrepare({ sequence: SEQUENCE, lowest, known }) === "stale") return undefined;
+        if (rules.admitPrepare({ sequence: SEQUENCE, lowest, known }) === "stale") return undefined;
         return this.step(state, index, { type });
       case "announce":
         return this.announce(state, index);
       case "commit":
       case "peerCommit": {
         const store = type === "commit" ? "store" : undefined;
-        const sameStore = mayAckUnknownCommit({ ...SAME_STORE, store, lowest });
+        const sameStore = rules.mayAckUnknownCommit({ ...SAME_STORE, store, lowest });
         // A peer's late duplicate.
         if (!known && store === undefined && SEQUENCE < lowest) return undefined;
         return this.step(state, index, { type: "commit", sameStore });
       }
       case "ask": {
         const facts = { storeComplete: true, storeSince: 0, epoch: 0, sequence: SEQUENCE, lowest };
-        if (!known && answerUnknownInquiry(facts) === "uncertain") {
+        if (!known && rules.answerUnknownInquiry(facts) === "uncertain") {
           this.world.send(state, "peerUncertain", asker);
           return undefined;
         }

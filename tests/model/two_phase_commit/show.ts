@@ -5,7 +5,15 @@
  */
 import type { Shown, Words } from "../../../runtime/checker/model.ts";
 import type { Hosts } from "./rules.ts";
-import { Copy, Disk, KINDS, LOG } from "./world.ts";
+import { Copy, Disk, KINDS, LOG, Phase } from "./world.ts";
+
+/** What may still happen, in words. */
+const PHASES: Readonly<Record<number, string>> = {
+  [Phase.KIND]: "all on its way is lost, faults are over, nobody loses patience",
+  [Phase.ALONE]: "no message arrives any more",
+  [Phase.UNASKED]: "all on its way is lost, faults are over, nobody loses patience or asks",
+  [Phase.WITHOUT_COORDINATOR]: "all on its way is lost, the coordinator is out of reach",
+};
 
 /** Who is where, with what on disk. */
 export function show(hosts: Hosts, state: Words): readonly Shown[] {
@@ -36,6 +44,9 @@ export function show(hosts: Hosts, state: Words): readonly Shown[] {
       state: `${holder.describe(state, i)} (${kept} copy${how})`,
     });
   }
+  const phase = PHASES[world.phase(state)];
+  // Only in searches for goals.
+  if (phase !== undefined) shown.push({ name: "world", state: phase });
   return shown;
 }
 

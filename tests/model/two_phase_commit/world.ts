@@ -3,10 +3,35 @@
  *
  * @module
  */
+import {
+  admitPrepare,
+  answerUnknown,
+  answerUnknownInquiry,
+  mayAckUnknownCommit,
+  raiseLowest,
+} from "../../../protocols/two_phase_commit/rules.ts";
 import { Network, type NetworkKind } from "../../../runtime/checker/network.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import { Recorder } from "../../../runtime/checker/record.ts";
 import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
+
+/** What hosts ask of `protocols/` besides the machines. */
+export interface Rules {
+  readonly admitPrepare: typeof admitPrepare;
+  readonly answerUnknown: typeof answerUnknown;
+  readonly answerUnknownInquiry: typeof answerUnknownInquiry;
+  readonly mayAckUnknownCommit: typeof mayAckUnknownCommit;
+  readonly raiseLowest: typeof raiseLowest;
+}
+
+/** Those that ship. */
+export const SHIPPED_RULES: Rules = {
+  admitPrepare,
+  answerUnknown,
+  answerUnknownInquiry,
+  mayAckUnknownCommit,
+  raiseLowest,
+};
 
 /** What is explored. */
 export interface CommitOptions {
@@ -30,6 +55,8 @@ export interface CommitOptions {
     readonly participant: AnyStateMachine;
     readonly holder: AnyStateMachine;
   };
+  /** The rules the hosts ask: those that ship, or broken ones. */
+  readonly rules: Rules;
 }
 
 /** Word of the coordinator's life, plus one; 0 is none. */
@@ -85,6 +112,8 @@ export const Disk = {
   /** In memory: the watermark has passed the transaction. */
   BELOW: 64,
   LOCK_SHIFT: 7,
+  /** Of the records on their way, how many are of an earlier life: nobody waits for them. */
+  ORPHAN_SHIFT: 9,
 } as const;
 
 /** Kinds of a participant's records; their place plus one is the digit of a record on its way. */
@@ -162,12 +191,12 @@ export class World {
 
   /** State of a participant's lock request. */
   lock(state: Words, index: number): number {
-    return state[this.disk(index)]! >> Disk.LOCK_SHIFT;
+    return state[this.disk(index)]! >> Disk.LOCK_SHIFT & 3;
   }
 
   setLock(state: Words, index: number, lock: number): void {
     const place = this.disk(index);
-    state[place] = state[place]! & (1 << Disk.LOCK_SHIFT) - 1 | lock << Disk.LOCK_SHIFT;
+    state[place] = state[place]! & ~(3 << Disk.LOCK_SHIFT) | lock << Disk.LOCK_SHIFT;
   }
 
   phase(state: Words): number {
