@@ -6,7 +6,6 @@
  */
 import type { NodeConfig } from "../../actors/node.ts";
 import type { Address, RoleSpec } from "../../runtime/ports.ts";
-import { nodeOf } from "../../runtime/role.ts";
 import { Supervisor } from "../../runtime/supervisor.ts";
 import { pick } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
@@ -61,7 +60,7 @@ class Meddler {
   begin(): void {
     const { scheduler } = this.stage.system;
     scheduler.at(this.until, () => this.#end());
-    if (this.#random() < 0.3) this.#spareNode();
+    for (let i = Math.floor(this.#random() * 4); i > 0; i--) this.#spareNode();
     const next = () => {
       const at = scheduler.now() - Math.log(1 - this.#random()) * EVERY_MS;
       if (at >= this.until) return;
@@ -150,7 +149,6 @@ class Meddler {
   #supervise(): void {
     if (this.#spares.length === 0) return this.#spare();
     const address = pick(this.#random, this.#spares);
-    const { spawner } = this.stage.system;
     const state = this.#supervisor.status()[address]?.state;
     switch (Math.floor(this.#random() * 6)) {
       case 0:
@@ -163,55 +161,79 @@ class Meddler {
       case 2:
         return void this.#supervisor.retire(address);
       case 3:
-        if (spawner.process(address) !== undefined) this.#hang(address);
-        return;
+        return this.#hang({ address });
       default:
         return this.#supervisor.kill(address);
     }
   }
 
   /** Long enough to be taken for lost, or not. */
-  #hang(address: Address): void {
+  #hang({ address }: Pick<RoleSpec, "address">): void {
     const { system } = this.stage;
+    if (system.spawner.process(address) === undefined) return;
     const resume = system.spawner.pause(address);
     system.scheduler.at(system.now + 4000 + this.#random() * 4000, resume);
   }
 
-  /** A node that cannot start, for one of several reasons. */
+  /** A node of its own whose roles are missing, late, stuck or hung: nothing goes well with it. */
   #spareNode(): void {
-    const stuck = { stuck: "serve" } as const;
-    const well = this.#random();
-    const durable = this.#spec(well < 0.3 ? stuck : {});
-    const gateway = this.#spec(well >= 0.3 && well < 0.6 ? stuck : {});
-    const monitor = this.#spec(well >= 0.6 ? stuck : {});
-    const node = pick(this.#random, this.stage.plan.nodes).name;
-    const own = ({ address }: RoleSpec) => `${node}/${address.slice(nodeOf(address).length + 1)}`;
-    const roles = [durable, gateway, monitor].map((spec) => ({ ...spec, address: own(spec) }));
+    const { system, plan } = this.stage;
+    const name = `spare-${this.#spares.length}`;
+    const node = pick(this.#random, plan.nodes).name;
+    const stopAt = system.now + this.#random() * 17_000;
+    const roles = ["a", "b", "c"].map((letter): RoleSpec => {
+      const address = `${node}/${name}-${letter}`;
+      const stuck = pick<StubConfig["stuck"] | undefined>(this.#random, [
+        "serve",
+        "stop",
+        "stop",
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      const config: StubConfig = stuck === undefined ? { drainMs: 2500 } : { stuck };
+      return { address, module: stubs, name: "volatile", config };
+    });
     for (const spec of roles) {
       this.#spares.push(spec.address);
-      if (this.#random() < 0.9) this.#supervisor.supervise(spec).catch(() => {});
+      this.#appear(spec);
+      if (this.#random() < 0.3) this.#after(stopAt + this.#random() * 300, () => this.#hang(spec));
     }
     const [a, b, c] = roles.map(({ address }) => address) as [Address, Address, Address];
     const config: NodeConfig = {
       tier: "core",
-      durable: this.#random() < 0.2 ? [a, a] : [a], // Twice: a bad configuration.
+      durable: this.#random() < 0.1 ? [a, a] : [a], // Twice: a bad configuration.
       gateways: [b],
       monitor: c,
-      peers: [],
+      peers: this.#random() < 0.5 ? [] : [`${node}/nobody`],
       informs: [],
       completeMs: 1500,
-      connectMs: 500,
+      connectMs: 3000,
     };
-    const address = `${node}/spare-node`;
-    const spec = { address, module: nodes, name: "nodeRole", config };
+    const address = `${node}/${name}`;
     this.#spares.push(address);
-    this.#supervisor.supervise(spec).catch(() => {});
+    this.#supervisor.supervise({ address, module: nodes, name: "nodeRole", config })
+      .catch(() => {});
+    this.#after(system.now + 5, () => this.#tell(address, "$start"));
+    if (this.#random() < 0.8) this.#after(stopAt, () => this.#tell(address, "stopNode"));
+  }
+
+  /** At once, late, or never. */
+  #appear(spec: RoleSpec): void {
     const { system } = this.stage;
-    const start = () => this.#tell(address, "$start");
-    for (const at of [5, 500]) system.scheduler.at(system.now + at, start);
-    if (this.#random() < 0.5) {
-      const at = system.now + this.#random() * 20_000;
-      system.scheduler.at(at, () => this.#tell(address, "stopNode"));
-    }
+    const at = this.#random();
+    if (at < 0.1) return;
+    const due = at < 0.7 ? system.now : system.now + this.#random() * 18_000;
+    this.#after(due, () => {
+      this.#supervisor.supervise(spec).catch(() => {});
+      this.#tell(spec.address, "$start");
+    });
+  }
+
+  #after(due: number, act: () => void): void {
+    const { system } = this.stage;
+    system.scheduler.at(due, () => {
+      if (system.now < this.until) act();
+    });
   }
 }

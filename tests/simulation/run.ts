@@ -54,7 +54,11 @@ const MOST_EVENTS = 4_000_000;
 export function draw(scenario: Scenario, seed: number): { casting: Casting; swarm: Swarm } {
   const random = seeded(deriveSeed(seed, scenario.name));
   const casting = scenario.cast(random);
-  return { casting, swarm: drawSwarm(random, scenario.faults) };
+  const drawn = drawSwarm(random, scenario.faults);
+  const { surely = [], strength = {} } = casting;
+  const on = new Set([...drawn.on, ...surely]);
+  const everyMs = { ...drawn.everyMs, ...strength.everyMs };
+  return { casting, swarm: { ...drawn, ...strength, everyMs, on } };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { ClusterPlan, ClusterSettings, RolePlan } from "../../actors/cluste
 import type { SupervisionInput } from "../../runtime/supervisor_machine.ts";
 import type { Load } from "./clients.ts";
 import type { Stage } from "./stage.ts";
-import type { Wanted } from "./swarm.ts";
+import type { Fault, Strength, Wanted } from "./swarm.ts";
 
 /** The profiles a scenario may be played on. */
 export const PROFILES = ["carrier", "carrier-small", "reference"] as const;
@@ -22,6 +22,9 @@ export interface Casting {
   readonly settings?: Partial<ClusterSettings>;
   /** What differs from a policy that never gives up. */
   readonly supervision?: Partial<SupervisionInput>;
+  /** Faults this seed gets whatever is drawn, and how strong. */
+  readonly surely?: readonly Fault[];
+  readonly strength?: Strength;
   /** How long faults last, in virtual ms. */
   readonly safetyMs: number;
   /** What clients ask for; undefined: nothing. */

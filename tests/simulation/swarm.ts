@@ -60,6 +60,11 @@ export interface Swarm {
   readonly drift: number;
 }
 
+/** What differs from what was drawn. */
+export type Strength = Partial<Omit<Swarm, "on" | "everyMs">> & {
+  readonly everyMs?: Partial<Swarm["everyMs"]>;
+};
+
 /** What a scenario asks for. */
 export interface Wanted {
   /** Kinds that every seed gets. */

@@ -38,7 +38,6 @@ export const UNREACHABLE: Readonly<Record<string, string>> = {
   "heartbeat.emitter stopped": NO_STOP,
   "heartbeat.emitter idle:stop[0]": NO_STOP,
   "heartbeat.emitter beating:stop[0]": NO_STOP,
-  "lifecycle.node loadingConfiguration:drain[0]": NOTHING_BETWEEN,
   "lifecycle.node optimising:drain[0]": NOTHING_BETWEEN,
   "lifecycle.node optimising:stepFailed[0]": NEVER_FAILS,
   "lifecycle.node connecting:stepFailed[0]": "a peer that does not answer is left to the monitor",
@@ -47,6 +46,7 @@ export const UNREACHABLE: Readonly<Record<string, string>> = {
   "lifecycle.node refusing:stepFailed[1]": NOTHING_BETWEEN,
   "role :failed[0]": "our host ends a role that throws at once, without asking its chart",
   "role failed": "our host ends a role that throws at once, without asking its chart",
+  "role serving:start[0]": "our host answers who asks a role that serves, without its chart",
   "role stopping:drained[0]": "our host looks at the state before it says that all is drained",
   "supervision backingOff:spawned[0]": "what an earlier life does is not told to the chart",
 };

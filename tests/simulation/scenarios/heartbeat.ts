@@ -8,6 +8,13 @@ export const heartbeat: Scenario = {
   roles: ["monitor"],
   faults: { often: { crash: 2, partition: 2, pause: 2 } },
   cast: (random) => ({
+    // Heartbeats that are late by many intervals, of nodes that have restarted since.
+    ...(random() < 0.3
+      ? {
+        surely: ["delay", "exit", "partition"],
+        strength: { delayMs: 100, tailShape: 1.2, everyMs: { exit: 300, partition: 300 } },
+      }
+      : {}),
     profile: pick(random, PROFILES),
     safetyMs: between(random, 10_000, 30_000),
     settings: {

@@ -1,4 +1,5 @@
 /** Coordinators and participants alone, and few rows that everybody wants. */
+import { LATE } from "../late.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /** Two-phase commit on hot keys. */
@@ -8,13 +9,14 @@ export const twoPhaseCommit: Scenario = {
   roles: ["coordinator", "participant"],
   faults: {},
   cast: (random) => ({
+    ...(random() < 0.3 ? LATE : {}),
     profile: pick(random, PROFILES),
     safetyMs: between(random, 1500, 5000),
     settings: {
       // Short ones, so that patience ends at every moment of the protocol.
       transactionTimeoutMs: pick(random, [600, 1000, 5000]),
       lockTimeoutMs: pick(random, [20, 150]),
-      resendMs: pick(random, [50, 250]),
+      resendMs: pick(random, [20, 50, 250]),
     },
     load: {
       perSecond: between(random, 10, 70),
