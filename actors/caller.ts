@@ -29,9 +29,11 @@ interface Facts {
   readonly policy: CallPolicy;
   readonly deadline: number;
   readonly target: (attempt: number) => string | undefined;
+  readonly settles: (value: unknown) => boolean;
   readonly done: (result: CallResult) => void;
-  /** Attempts that may have been carried out, answered or not. */
+  /** Attempts without an answer that may have been carried out, or may yet be. */
   open: number;
+  /** The last answer. */
   value: unknown;
   reason: string;
 }
@@ -43,6 +45,9 @@ const NOT_BEGUN: ReadonlySet<string> = new Set([
   "overloaded",
   "draining",
   "notServing",
+  "forbidden",
+  "invalidBody",
+  "unknownType",
 ]);
 
 /** Makes calls for one role. */
@@ -75,13 +80,18 @@ export class Caller {
   /**
    * Makes a call.
    *
+   * An answer that does not settle the call speaks of its own attempt only: as long as an earlier
+   * one may still be carried out, it is waited for, and if time runs out the outcome is unknown.
+   *
    * @param target who to ask at each attempt, counted from 0; undefined when nobody is left
+   * @param settles whether an answer holds whatever becomes of the other attempts; default: all do
    */
   call(
     type: string,
     body: unknown,
     policy: CallPolicy,
     target: (attempt: number) => string | undefined,
+    settles: (value: unknown) => boolean = () => true,
   ): Promise<CallResult> {
     return new Promise((done) => {
       const deadline = this.services.clock.now() + policy.deadlineMs;
@@ -91,6 +101,7 @@ export class Caller {
         policy,
         deadline,
         target,
+        settles,
         done,
         open: 0,
         value: undefined,
@@ -106,10 +117,6 @@ export class Caller {
     const instance = this.#calls.get(key);
     if (instance === undefined) return;
     const { facts } = instance;
-    const step = (event: CallEvent) => {
-      const live = this.#calls.get(key);
-      if (live !== undefined) this.#calls.step(live, event);
-    };
     const to = facts.target(attempt);
     if (to === undefined) {
       facts.reason = "unreachable";
@@ -118,14 +125,18 @@ export class Caller {
     const left = facts.deadline - this.services.clock.now();
     facts.open++;
     this.services.ask(to, facts.type, facts.body, Math.max(1, left)).then((value) => {
+      facts.open--;
       facts.value = value;
-      step({ type: "answer" });
+      if (facts.open === 0 || facts.settles(value)) this.#calls.step(instance, { type: "answer" });
       this.services.wake();
     }, (error: unknown) => {
       const reason = error instanceof AskFailed ? error.reason : String(error);
       if (NOT_BEGUN.has(reason)) facts.open--;
       facts.reason = reason;
-      this.#unreachable(key, attempt);
+      // The others have all been answered: nothing is left that could overrule the last answer.
+      const answered = facts.open === 0 && facts.value !== undefined;
+      if (answered) this.#calls.step(instance, { type: "answer" });
+      else this.#unreachable(key, attempt);
       this.services.wake();
     });
   }

@@ -18,6 +18,8 @@ export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
 const STOP_TIER_MS = 2500;
+/** All of a stop, whatever does not answer; the rest of its five seconds is for the threads. */
+const STOP_MS = 4000;
 const STATS_MS = 1000;
 const TIERS = ["edge", "core", "cloud"] as const;
 
@@ -125,7 +127,15 @@ export class Cluster {
       if (step !== "serving") throw new Error(`${name} did not start: ${problems.join("; ")}`);
     }));
     this.#state = "serving";
+    // What was restarted meanwhile was left to its node, which had started it before.
+    for (const { spec } of this.#roles) this.#startAgain(spec.address);
     progress("all nodes serve");
+  }
+
+  /** Lets a restarted role serve, if it does not yet. */
+  #startAgain(address: Address): void {
+    if ((this.#supervisor.status()[address]?.restarts ?? 0) === 0) return;
+    this.#ask(address, "$start", START_MS).catch(() => {}); // It is down again: so much for that.
   }
 
   async #spawned(address: Address, first: boolean): Promise<void> {
@@ -140,6 +150,9 @@ export class Cluster {
       if (!wholeNode) return;
       await this.#ask(address, "awaitServing", START_MS);
       this.#down.delete(node);
+      for (const { spec } of this.#roles) {
+        if (nodeOf(spec.address) === node) this.#startAgain(spec.address);
+      }
     } catch (error) {
       this.#log(address, "warning", `${address}: ${(error as Error).message}`);
     }
@@ -156,14 +169,17 @@ export class Cluster {
    */
   async stop(): Promise<ClusterEnd> {
     this.#state = "stopping";
+    const { clock } = this.#system.host;
+    const deadline = clock.now() + STOP_MS;
+    const left = (mostMs: number) => Math.max(1, Math.min(mostMs, deadline - clock.now()));
     const problems: string[] = [];
     const stats: Record<Address, unknown> = await this.stats();
     const retired = this.#roles.map(({ spec }) => this.#supervisor.retire(spec.address));
     for (const tier of TIERS) {
       const nodes = this.plan.nodes.filter((node) => node.tier === tier);
-      await Promise.all(nodes.map((node) => this.#stopNode(node, problems, stats)));
+      await Promise.all(nodes.map((node) => this.#stopNode(node, problems, stats, left)));
     }
-    const late = this.#after(1000);
+    const late = this.#after(left(1000));
     await Promise.race([Promise.all(retired), late.promise]);
     late.cancel();
     this.#state = "stopped";
@@ -175,13 +191,14 @@ export class Cluster {
     { name }: NodePlan,
     problems: string[],
     stats: Record<Address, unknown>,
+    left: (mostMs: number) => number,
   ): Promise<void> {
     try {
-      const status = await this.#ask(`${name}/node`, "stopNode", STOP_TIER_MS) as NodeStatus;
+      const status = await this.#ask(`${name}/node`, "stopNode", left(STOP_TIER_MS)) as NodeStatus;
       Object.assign(stats, status.stats);
       problems.push(...status.problems.map((problem) => `${name}: ${problem}`));
-      stats[`${name}/node`] = await this.#ask(`${name}/node`, "$stats", STATS_MS);
-      await this.#ask(`${name}/node`, "$stop", STOP_TIER_MS);
+      stats[`${name}/node`] = await this.#ask(`${name}/node`, "$stats", left(STATS_MS));
+      await this.#ask(`${name}/node`, "$stop", left(STOP_TIER_MS));
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);
     }

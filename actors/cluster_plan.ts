@@ -50,6 +50,8 @@ export interface ClusterSettings {
   readonly driftPpm: number;
   /** Until a message is sent again, before round trips are measured. */
   readonly resendMs: number;
+  /** Journals are cut when they are longer, in bytes; 8 MiB if not given. */
+  readonly checkpointBytes?: number;
 }
 
 /** A cluster to start. */
@@ -176,6 +178,7 @@ class Planner {
     const config: ParticipantConfig = {
       shards,
       coordinators: this.#reachable(node, this.#coordinators),
+      participants: [...new Set(this.#participantOf)],
       edges: Object.values(this.#gateways),
       lockTimeoutMs,
       inquireMs: 2 * resendMs,
@@ -183,6 +186,7 @@ class Planner {
       driftPpm,
       storeSince: 1,
       seed,
+      ...cut(settings),
     };
     return role("participant", node, participant, config, `${data}/${node}.participant.sqlite`);
   }
@@ -193,12 +197,14 @@ class Planner {
       settings;
     const config: CoordinatorConfig = {
       participantOf: this.#participantOf,
+      gateways: Object.values(this.#gateways),
       voteTimeoutMs: transactionTimeoutMs,
       resendMs,
       leaseMs,
       driftPpm,
       maxConcurrentTransactions,
       maxRetries: MAX_RETRIES,
+      ...cut(settings),
     };
     const module = this.#actor("coordinator.ts", "coordinatorRole");
     return role("coordinator", node, module, config, `${data}/${node}.coordinator.sqlite`);
@@ -232,6 +238,10 @@ class Planner {
     };
     return role("monitor", node, this.#actor("monitor.ts", "monitorRole"), config);
   }
+}
+
+function cut({ checkpointBytes }: ClusterSettings): { readonly checkpointBytes?: number } {
+  return checkpointBytes === undefined ? {} : { checkpointBytes };
 }
 
 function role(

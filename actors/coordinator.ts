@@ -29,6 +29,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { CoordinatorEffects } from "./coordinator_effects.ts";
 import {
   begunFacts,
@@ -44,6 +45,7 @@ import {
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
+import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
 import { isTransactRequest, type TransactRequest } from "./transact.ts";
@@ -51,7 +53,6 @@ import { isTransactRequest, type TransactRequest } from "./transact.ts";
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
 
 const RETRY_BASE_MS = 10;
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** The role of a coordinator. */
 export const coordinatorRole: RoleDefinition<CoordinatorConfig> = defineRole({
@@ -68,18 +69,21 @@ class Coordinator implements Role {
   #retrying = 0;
   #started = 0;
   #retried = 0;
+  readonly #once = new Once();
   #draining = false;
-  #checkpointAt = -1;
+  readonly #checkpoints: Checkpoints;
 
   constructor(private readonly services: Services, private readonly config: CoordinatorConfig) {
     this.#roundTrip = new RoundTrip(config.resendMs, 50);
     this.#sequences = new Sequences(services);
+    const { checkpointBytes = CHECKPOINT_BYTES } = config;
+    this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
     this.#effects = new CoordinatorEffects({
       services,
       sequences: this.#sequences,
       step: (instance, event) => this.#instances.step(instance, event),
       again: (facts) => this.#again(facts),
-      written: () => this.#written(),
+      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
       engine: services.engine(coordinator),
@@ -93,7 +97,7 @@ class Coordinator implements Role {
         accepts: isTransactRequest,
         handle: (b: TransactRequest, e) => this.#accept(b, e),
       },
-      read: forwardReads(services, config.participantOf),
+      read: forwardReads(services, config.participantOf, (from) => this.#mayAsk(from)),
       voteYes: { accepts: isVoteYes, handle: (b: VoteYes, e) => this.#voteYes(b, e) },
       voteNo: { accepts: isVoteNo, handle: (b: VoteNo, e) => this.#voteNo(b, e) },
       ack: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("ack", b, e) },
@@ -102,7 +106,7 @@ class Coordinator implements Role {
         accepts: () => true,
         handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
       },
-      held: { accepts: isHeld, handle: (b: Held) => this.#held(b) },
+      held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
     };
   }
 
@@ -131,7 +135,7 @@ class Coordinator implements Role {
   }
 
   persist(): void {
-    this.#checkpoint();
+    this.#checkpoints.take();
   }
 
   stop(): void {
@@ -154,8 +158,17 @@ class Coordinator implements Role {
 
   // Requests ---------------------------------------------------------------------------------
 
+  #mayAsk(from: string): boolean {
+    return this.config.gateways?.includes(from) ?? true;
+  }
+
   #accept(request: TransactRequest, client: Envelope): void {
     const { config } = this;
+    if (!this.#mayAsk(client.from)) {
+      this.services.deadLetter("forbidden", client);
+      return this.services.fail(client, "forbidden");
+    }
+    if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
     if (this.#instances.size + this.#retrying >= config.maxConcurrentTransactions) {
       return this.services.fail(client, "overloaded");
@@ -249,10 +262,13 @@ class Coordinator implements Role {
     this.services.send(envelope.from, type, { id }, { urgent: true });
   }
 
-  #held(body: Held): void {
-    const instance = this.#instances.get(formatTransactionId(body.id));
-    const from = instance?.facts.holders.findIndex(({ address }) => address === body.holder) ?? -1;
-    if (instance !== undefined && from >= 0) this.#instances.step(instance, { type: "held", from });
+  #held({ id }: Held, envelope: Envelope): void {
+    const instance = this.#instances.get(formatTransactionId(id));
+    if (instance === undefined) return;
+    // Each edge speaks for its own copy only.
+    const from = instance.facts.holders.findIndex(({ address }) => address === envelope.from);
+    if (from < 0) return this.services.deadLetter("forbidden", envelope);
+    this.#instances.step(instance, { type: "held", from });
   }
 
   /** Begins a transaction that met a conflict again, later; false if it has had its chances. */
@@ -273,19 +289,12 @@ class Coordinator implements Role {
     return true;
   }
 
-  #written(): void {
-    const { store } = this.services;
-    if (store.journalBytes <= CHECKPOINT_BYTES || this.#checkpointAt === store.durable) return;
-    this.#checkpointAt = store.durable; // Once a batch.
-    this.#checkpoint();
-  }
-
-  /** What is still needed stands in for the whole journal so far. */
-  #checkpoint(): void {
+  /** What stands in for the whole journal so far. */
+  #needed(): CoordinatorRecord[] {
     const records: CoordinatorRecord[] = [this.#sequences.record];
     for (const { facts } of this.#instances) {
       if (facts.record !== undefined) records.push(facts.record);
     }
-    this.services.store.checkpoint(records);
+    return records;
   }
 }

@@ -10,7 +10,7 @@ import type {
   TransactionId,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { hasId, isIndex, isRecord } from "./guards.ts";
+import { hasId, isIndex, isRecord, isStrings } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 import type { TransactRequest } from "./transact.ts";
 
@@ -18,6 +18,8 @@ import type { TransactRequest } from "./transact.ts";
 export interface CoordinatorConfig {
   /** Address of the participant that keeps each shard. */
   readonly participantOf: readonly string[];
+  /** Roles that may ask for transactions and reads; not given: all. */
+  readonly gateways?: readonly string[];
   /** How long votes are waited for. */
   readonly voteTimeoutMs: number;
   /** How long an answer is waited for, until round trips are measured. */
@@ -30,6 +32,8 @@ export interface CoordinatorConfig {
   readonly maxConcurrentTransactions: number;
   /** How often a transaction that met a conflict is begun again, under a new id. */
   readonly maxRetries: number;
+  /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
+  readonly checkpointBytes?: number;
 }
 
 /** The host's record of one transaction. */
@@ -122,7 +126,7 @@ export function isIndexed(body: unknown): body is Indexed & Record<string, unkno
 /** Whether a body is of that shape. */
 export function isVoteYes(body: unknown): boolean {
   return isIndexed(body) && typeof body["store"] === "string" &&
-    Array.isArray(body["entries"]) && Array.isArray(body["holders"]) &&
+    isStrings(body["entries"]) && Array.isArray(body["holders"]) &&
     body["holders"].every((h) => isRecord(h) && typeof h["address"] === "string");
 }
 

@@ -51,8 +51,10 @@ export interface EdgeCacheOptions {
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
-  /** Most entries kept; the least recently filled goes first. */
+  /** Most answers kept; the entry that was made first goes first, with all of its answers. */
   readonly capacity: number;
+  /** Who may hold and release. */
+  readonly coordinators: readonly string[];
   /** Whether a commit that changed these entries leaves the answers of one of them true. */
   readonly survives: (entry: string, changed: readonly string[]) => boolean;
 }
@@ -98,11 +100,8 @@ export class EdgeCache {
     this.messages = {
       hold: { accepts: isHold, handle: (body: Hold, envelope) => this.#hold(body, envelope) },
       release: {
-        accepts: hasId,
-        handle: ({ id, outcome }: Release) => {
-          const instance = this.#holders.get(formatTransactionId(id));
-          if (instance !== undefined) this.#holders.step(instance, { type: "release", outcome });
-        },
+        accepts: isRelease,
+        handle: (body: Release, envelope) => this.#release(body, envelope),
       },
     };
   }
@@ -133,11 +132,14 @@ export class EdgeCache {
     const held = this.#lastHold.get(entryName);
     if (held !== undefined && held.holds > ticket.holds) return;
     if (this.#held.has(entryName) || until <= this.services.clock.now()) return;
-    let entry = this.#entries.get(entryName);
-    if (entry === undefined) {
-      if (this.#entries.size >= this.options.capacity) this.#evict();
-      this.#entries.set(entryName, entry = { until, answers: new Map() });
+    // What an earlier lease covered went with it: nobody had to tell this edge of changes since, and
+    // the new lease must not bring it back.
+    if ((this.#entries.get(entryName)?.until ?? 0) <= this.services.clock.now()) {
+      this.#drop([entryName]);
     }
+    if (!this.#entryOf.has(key) && this.#entryOf.size >= this.options.capacity) this.#evict();
+    let entry = this.#entries.get(entryName);
+    if (entry === undefined) this.#entries.set(entryName, entry = { until, answers: new Map() });
     // Answers of one entry share its lease; an older fill does not shorten it.
     entry.until = Math.max(entry.until, until);
     entry.answers.set(key, answer);
@@ -154,13 +156,32 @@ export class EdgeCache {
     return this.#entries.size;
   }
 
-  #hold({ id, entry }: Hold, { from }: Envelope): void {
+  /** Answers kept. */
+  get answers(): number {
+    return this.#entryOf.size;
+  }
+
+  #hold({ id, entry }: Hold, envelope: Envelope): void {
+    const { from } = envelope;
     const key = formatTransactionId(id);
     const known = this.#holders.get(key);
+    const mayHold = this.options.coordinators.includes(from) &&
+      (known === undefined || known.facts.coordinator === from);
+    if (!mayHold) return this.services.deadLetter("forbidden", envelope);
     if (known !== undefined) return this.#holders.step(known, { type: "hold" });
     const facts: Facts = { id, coordinator: from, entries: entry as readonly string[] };
     const instance = this.#holders.create(key, { leaseMs: this.leaseMs }, facts);
     this.#holders.step(instance, { type: "hold" });
+  }
+
+  /** Only who began a hold may end it: readers of its entry would see what it is changing. */
+  #release({ id, outcome }: Release, envelope: Envelope): void {
+    const instance = this.#holders.get(formatTransactionId(id));
+    if (instance === undefined) return;
+    if (instance.facts.coordinator !== envelope.from) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
+    this.#holders.step(instance, { type: "release", outcome });
   }
 
   #suspend(entries: readonly string[]): void {
@@ -198,6 +219,10 @@ export class EdgeCache {
       this.#entries.delete(name);
     }
   }
+}
+
+function isRelease(body: unknown): boolean {
+  return hasId(body) && (body["outcome"] === "commit" || body["outcome"] === "abort");
 }
 
 function isHold(body: unknown): boolean {

@@ -20,8 +20,13 @@ const LONGEST_MS = 5000;
 export function forwardReads(
   services: Services,
   participantOf: readonly string[],
+  mayAsk: (from: string) => boolean,
 ): MessageHandler {
   const forward = async (request: Forward, envelope: Envelope): Promise<void> => {
+    if (!mayAsk(envelope.from)) {
+      services.deadLetter("forbidden", envelope);
+      return services.fail(envelope, "forbidden");
+    }
     const to = participantOf[request.shard];
     if (to === undefined) return services.fail(envelope, "invalidBody");
     const left = (envelope.metadata.deadline ?? Infinity) - services.clock.now();

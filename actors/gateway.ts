@@ -8,6 +8,7 @@
 import type { Envelope } from "../runtime/codec.ts";
 import { Histogram } from "../runtime/histogram.ts";
 import {
+  AskFailed,
   defineRole,
   type MessageHandler,
   type Role,
@@ -18,8 +19,9 @@ import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
 import { serveHttp } from "./gateway_http.ts";
+import { Once } from "./once.ts";
 import type { ReadReply, ReadRequest } from "./reader.ts";
-import type { TransactRequest } from "./transact.ts";
+import { settles, type TransactRequest } from "./transact.ts";
 
 /** Configuration of a gateway. Times in ms. */
 export interface GatewayConfig {
@@ -49,8 +51,11 @@ export interface GatewayConfig {
 export interface GatewayApplication {
   /** Answers one request body; undefined where nothing is to be answered. */
   respond(body: string, authorization: string | undefined): Promise<string | undefined> | string;
-  /** The answer to a request that is not taken at all: too large, or the gateway is too busy. */
-  refuse(reason: "tooLarge" | "overloaded" | "unavailable"): string;
+  /**
+   * The answer to a request that is not taken at all (too large, or the gateway is too busy), or
+   * whose outcome is not known in time.
+   */
+  refuse(reason: "tooLarge" | "overloaded" | "unavailable" | "timeout"): string;
   /** See `EdgeCacheOptions.survives`. */
   survives(entry: string, changed: readonly string[]): boolean;
   /** Most bytes of a body. */
@@ -77,6 +82,9 @@ interface Relayed {
   readonly authorization?: string;
 }
 
+/** Why a request that was handed on was certainly not begun. */
+const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
+
 /** Makes the role of a gateway for an application. */
 export function gatewayRole(
   application: (gateway: Gateway, config: unknown) => GatewayApplication,
@@ -96,6 +104,7 @@ class GatewayRole implements Role, Gateway {
   /** Coordinators that the heartbeat monitor has given up. */
   readonly #failed = new Set<string>();
   readonly #loads = new Map<string, number>();
+  readonly #once = new Once();
   #turn = 0;
   #requests = 0;
   #refused = 0;
@@ -107,11 +116,12 @@ class GatewayRole implements Role, Gateway {
     private readonly config: GatewayConfig,
     application: (gateway: Gateway, config: unknown) => GatewayApplication,
   ) {
-    const { leaseMs, driftPpm, cacheEntries: capacity } = config;
+    const { coordinators, leaseMs, driftPpm, cacheEntries: capacity } = config;
     this.cache = new EdgeCache(services, {
       leaseMs,
       driftPpm,
       capacity,
+      coordinators,
       survives: (entry, changed) => this.#application.survives(entry, changed),
     });
     this.#caller = new Caller(services);
@@ -125,7 +135,7 @@ class GatewayRole implements Role, Gateway {
       },
       load: {
         accepts: (body) =>
-          isRecord(body) && typeof body["coordinator"] === "string" &&
+          isRecord(body) && coordinators.includes(body["coordinator"] as string) &&
           typeof body["open"] === "number",
         handle: (body: { coordinator: string; open: number }) =>
           this.#loads.set(body.coordinator, body.open),
@@ -194,6 +204,7 @@ class GatewayRole implements Role, Gateway {
   }
 
   async #relayed({ body, authorization }: Relayed, envelope: Envelope): Promise<void> {
+    if (!this.#once.first(envelope, this.services.clock.now())) return;
     const answer = await this.answer(body, authorization);
     this.services.reply(envelope, answer ?? null);
     this.services.wake();
@@ -210,8 +221,9 @@ class GatewayRole implements Role, Gateway {
     try {
       const answer = await this.services.ask(gateways[edge]!, "request", message, timeoutMs + 500);
       return answer === null ? undefined : answer as string;
-    } catch {
-      return this.#application.refuse("unavailable");
+    } catch (error) {
+      const begun = !(error instanceof AskFailed) || !NOT_BEGUN.has(error.reason);
+      return this.#application.refuse(begun ? "timeout" : "unavailable");
     }
   }
 
@@ -222,7 +234,8 @@ class GatewayRole implements Role, Gateway {
   // Coordinators -----------------------------------------------------------------------------
 
   transact(request: TransactRequest, attempts: number): Promise<CallResult> {
-    return this.#caller.call("transact", request, this.#policy(attempts), this.#chooser());
+    const policy = this.#policy(attempts);
+    return this.#caller.call("transact", request, policy, this.#chooser(), settles);
   }
 
   read(

@@ -116,6 +116,16 @@ class Monitor implements Role {
     for (const peer of this.config.peers) {
       this.services.send(peer, "heartbeat", body, { urgent: true });
     }
+    // A subscriber that was restarted, or whose mailbox was full, has not heard of the dead.
+    for (const { facts } of this.#watched) {
+      if (facts.status === "failed") this.#tell(this.config.subscribers, facts, "silence");
+    }
+  }
+
+  #tell(addresses: readonly string[], { node, status }: Watched, because: string): void {
+    for (const address of addresses) {
+      this.services.send(address, "peerStatus", { node, status, because }, { urgent: true });
+    }
   }
 
   #heard(node: string, { incarnation }: { incarnation: number }): void {
@@ -131,10 +141,7 @@ class Monitor implements Role {
   #notify(facts: Watched, status: string, because: string): void {
     facts.status = status;
     const { subscribers, overseer } = this.config;
-    const body = { node: facts.node, status, because };
-    for (const address of [...subscribers, overseer]) {
-      this.services.send(address, "peerStatus", body, { urgent: true });
-    }
+    this.#tell([...subscribers, overseer], facts, because);
     if (status === "failed") {
       this.services.log("failure", `Heartbeat timeout: Node ${facts.node} declared DEAD`);
     } else if (status === "suspected") {

@@ -50,6 +50,8 @@ export interface NodeStatus {
 const LOAD_MS = 1000;
 const RETRY_MS = 50;
 const PATIENCE_MS = 15_000;
+/** A role that hangs must not keep the others from an orderly stop. */
+const STOP_PATIENCE_MS = 1000;
 
 /** The role of a node. */
 export const nodeRole: RoleDefinition<NodeConfig> = defineRole({
@@ -104,6 +106,7 @@ class NodeActor implements Role {
       stopNode: {
         accepts: anything,
         handle: (_, envelope) => {
+          if (this.#ended !== "") return services.reply(envelope, this.#status());
           this.#stopping.push(envelope);
           if (this.#self !== undefined) this.#life.step(this.#self, { type: "drain" });
         },
@@ -171,16 +174,16 @@ class NodeActor implements Role {
       this.#drains.forEach((drain) => drain.catch(() => {}));
     },
     completing: () => Promise.all(this.#drains),
-    flushing: () => this.#all(this.#roles, (role) => this.#tell(role, "$flush")),
+    flushing: () => this.#all(this.#roles, (role) => this.#bid(role, "$flush")),
     persisting: async () => {
-      await this.#all(this.config.durable, (role) => this.#tell(role, "$persist"));
+      await this.#all(this.config.durable, (role) => this.#bid(role, "$persist"));
       await this.#all(this.#roles, async (role) => {
-        this.#final[role] = await this.#tell(role, "$stats");
+        this.#final[role] = await this.#bid(role, "$stats");
       });
     },
-    disconnecting: () => this.#all(this.config.gateways, (role) => this.#tell(role, "$stop")),
-    unmonitoring: () => this.#tell(this.config.monitor, "$stop"),
-    releasing: () => this.#all(this.config.durable, (role) => this.#tell(role, "$stop")),
+    disconnecting: () => this.#all(this.config.gateways, (role) => this.#bid(role, "$stop")),
+    unmonitoring: () => this.#bid(this.config.monitor, "$stop"),
+    releasing: () => this.#all(this.config.durable, (role) => this.#bid(role, "$stop")),
   };
 
   #checkConfiguration(): void {
@@ -203,6 +206,10 @@ class NodeActor implements Role {
   /** A role that is just being restarted is waited for: nobody would start this node again. */
   async #startRole(role: string): Promise<void> {
     await this.#persevere(PATIENCE_MS, () => this.#tell(role, "$start"));
+  }
+
+  #bid(role: string, type: string): Promise<unknown> {
+    return this.services.ask(role, type, null, STOP_PATIENCE_MS);
   }
 
   /** Asks until it is answered. */

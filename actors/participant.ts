@@ -8,19 +8,11 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type {
-  Commit,
-  Inquiry,
-  ParticipantRecord,
-  Prepare,
-  TransactionId,
-} from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
 import {
   admitPrepare,
-  answerUnknownInquiry,
   coordinatorLease,
-  mayAckUnknownCommit,
   recoverParticipant,
 } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
@@ -32,15 +24,15 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
-import { hasId, isIndex } from "./guards.ts";
-import { Leases } from "./leases.ts";
+import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
+import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
+import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isInquiry,
   isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
@@ -51,7 +43,6 @@ import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Watermarks } from "./watermarks.ts";
 
-const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 const SWEEP_MS = 10_000;
 
 export type { ParticipantConfig } from "./participant_facts.ts";
@@ -76,14 +67,20 @@ class Participant<Op> implements Role {
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
-  #checkpointAt = -1;
+  readonly #checkpoints: Checkpoints;
 
   constructor(
     private readonly services: Services,
     private readonly config: ParticipantConfig,
     ledger: Ledger<Op>,
   ) {
+    const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
+    this.#checkpoints = new Checkpoints(
+      services,
+      checkpointBytes,
+      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+    );
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -91,7 +88,7 @@ class Participant<Op> implements Role {
       executor: this.#executor,
       leases: () => this.#leases!,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#written(),
+      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -112,15 +109,16 @@ class Participant<Op> implements Role {
       coordinators: config.coordinators,
       leases: () => this.#leases!,
     });
+    const decisions = new Decisions({
+      services,
+      config,
+      watermarks: this.#watermarks,
+      step: (instance, event) => this.#instances.step(instance, event),
+      begin: (facts) => this.#begin(facts),
+    });
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
-      commit: {
-        accepts: (b) => hasId(b) && isIndex(b["you"]),
-        handle: (body: Commit, e) => this.#commit(body, e),
-      },
-      abort: { accepts: hasId, handle: (body, e) => this.#decided(body, "abort", e) },
-      uncertain: { accepts: hasId, handle: (body, e) => this.#decided(body, "uncertain", e) },
-      inquiry: { accepts: isInquiry, handle: (body: Inquiry, e) => this.#inquiry(body, e) },
+      ...decisions.messages,
       read: this.#reader.handler,
     };
   }
@@ -159,7 +157,7 @@ class Participant<Op> implements Role {
   }
 
   persist(): void {
-    this.#checkpoint();
+    this.#checkpoints.take();
   }
 
   stop(): void {
@@ -210,84 +208,6 @@ class Participant<Op> implements Role {
     }
   }
 
-  #commit(body: Commit, envelope: Envelope): void {
-    const log = this.#watermarks.log(body.id.log);
-    const sameStore = mayAckUnknownCommit({
-      store: body.store,
-      ours: this.services.store.id,
-      sequence: body.id.sequence,
-      lowest: log.lowest,
-    });
-    const instance = log.known.get(body.id.sequence);
-    if (instance !== undefined) {
-      const { facts } = instance;
-      if (facts.coordinator === "" && this.config.coordinators.includes(envelope.from)) {
-        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
-        facts.coordinator = envelope.from;
-        facts.you = body.you;
-      }
-      return this.#instances.step(instance, { type: "commit", sameStore });
-    }
-    if (!sameStore) return this.#unknownCommit(body, envelope);
-    const { id, you: index } = body;
-    this.services.send(envelope.from, "ack", { id, index }, { urgent: true });
-  }
-
-  /** It was voted for here, and there is no trace of it: this store has lost what it promised. */
-  #unknownCommit(body: Commit, envelope: Envelope): void {
-    this.services.deadLetter("forbidden", envelope);
-    if (body.store === undefined) return; // A peer passed it on; the coordinator will say more.
-    this.services.log(
-      "failure",
-      `A commit of ${formatTransactionId(body.id)} came that this store never voted for: ` +
-        `it was replaced or has lost its tail. Restore it from a copy.`,
-    );
-  }
-
-  #decided(
-    body: { readonly id: TransactionId },
-    type: "abort" | "uncertain",
-    envelope: Envelope,
-  ): void {
-    const instance = this.#watermarks.log(body.id.log).known.get(body.id.sequence);
-    if (instance === undefined) return; // Forgotten, or never heard of: nothing to undo.
-    const { coordinator, peers } = instance.facts;
-    const known = envelope.from === coordinator || peers.includes(envelope.from) ||
-      this.config.coordinators.includes(envelope.from);
-    if (!known) return this.services.deadLetter("forbidden", envelope);
-    this.#instances.step(instance, { type });
-  }
-
-  #inquiry(body: Inquiry, envelope: Envelope): void {
-    const { id, index, epoch } = body;
-    const log = this.#watermarks.log(id.log);
-    const known = log.known.get(id.sequence);
-    if (known !== undefined) {
-      const { peers } = known.facts;
-      // An outcome's record does not say who else took part: take the asker's word for that.
-      if (known.facts.record === undefined && peers[index] === undefined) {
-        peers[index] = envelope.from;
-      }
-      if (peers[index] !== envelope.from) return this.services.deadLetter("forbidden", envelope);
-      return this.#instances.step(known, { type: "inquiry", from: index });
-    }
-    const answer = answerUnknownInquiry({
-      sequence: id.sequence,
-      lowest: log.lowest,
-      storeComplete: true,
-      storeSince: this.config.storeSince,
-      epoch,
-    });
-    if (answer === "uncertain") {
-      this.services.send(envelope.from, "uncertain", { id }, { urgent: true });
-      return;
-    }
-    const peers: string[] = [];
-    peers[index] = envelope.from;
-    const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
-    this.#instances.step(this.#begin(facts), { type: "inquiry", from: index });
-  }
-
   // Instances --------------------------------------------------------------------------------
 
   #begin(facts: ParticipantFacts): Instance<ParticipantFacts> {
@@ -302,19 +222,6 @@ class Participant<Op> implements Role {
   }
 
   // Housekeeping -----------------------------------------------------------------------------
-
-  #written(): void {
-    const { store } = this.services;
-    if (store.journalBytes <= CHECKPOINT_BYTES || this.#checkpointAt === store.durable) return;
-    this.#checkpointAt = store.durable; // Once a batch.
-    this.#checkpoint();
-  }
-
-  /** What is still needed stands in for the whole journal so far. */
-  #checkpoint(): void {
-    const records = checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i));
-    this.services.store.checkpoint(records);
-  }
 
   #sweep(): void {
     const { services, config } = this;

@@ -18,6 +18,8 @@ export interface ParticipantConfig {
   readonly shards: readonly number[];
   /** Addresses that may coordinate; a prepare from anyone else is refused. */
   readonly coordinators: readonly string[];
+  /** Addresses of all participants, which may ask for outcomes and pass them on; not given: all. */
+  readonly participants?: readonly string[];
   /** Addresses that may hold leases. */
   readonly edges: readonly string[];
   /** Until a lock conflict is a retryable no. */
@@ -30,6 +32,8 @@ export interface ParticipantConfig {
   readonly driftPpm: number;
   /** Roster epoch since which this store has kept these shards. */
   readonly storeSince: number;
+  /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
+  readonly checkpointBytes?: number;
   /** Handed to the ledger's `seed` when the store is new. */
   readonly seed?: unknown;
 }

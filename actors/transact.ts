@@ -42,6 +42,14 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   return seen.has(body["answerShard"]);
 }
 
+/**
+ * Whether a fate holds for a request of which other attempts may still be under way: it committed,
+ * or its idempotency key has an answer already. An abort is the fate of one attempt only.
+ */
+export function settles(value: unknown): boolean {
+  return !isFate(value) || value.outcome === "committed" || value.refusal?.answer !== undefined;
+}
+
 /** Whether an answer is a {@link Fate}. */
 export function isFate(value: unknown): value is Fate {
   return isRecord(value) && (value["outcome"] === "committed" || value["outcome"] === "aborted");

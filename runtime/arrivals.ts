@@ -13,7 +13,7 @@ import type { Timers } from "./timers.ts";
 /** Frames read in one turn at most, so that timers and commits are never starved. */
 const FRAMES_PER_TURN = 64;
 /** Frames taken in before they are due; beyond this the mailbox fills and pushes back. */
-const MOST_HELD_BYTES = 4 * 1024 * 1024;
+const MOST_HELD_BYTES = 16 * 1024 * 1024;
 
 /** The way in of one role. */
 export class Arrivals {

@@ -6,6 +6,7 @@
  * @module
  */
 import { encodeFrame, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
+import { InFlight } from "./in_flight.ts";
 import { LOCAL_LINK, transit } from "./link_model.ts";
 import type {
   Address,
@@ -44,8 +45,14 @@ export function isOversized(envelope: Outgoing): boolean {
   return sizeOf(envelope) + FRAME_OVERHEAD > MAX_FRAME_BYTES;
 }
 
+/** Most bytes on their way to one destination: 10 MB/s at 50 ms. */
+const WINDOW = 512 * 1024;
+/** How far ahead a link of limited bandwidth is filled; urgent envelopes pass what waits for it. */
+const MOST_QUEUE_MS = 200;
+
 interface Lane {
   readonly urgent: boolean;
+  readonly inFlight: InFlight;
   waiting: Outgoing[];
   bytes: number;
   readonly parked: { readonly frame: Frame; readonly envelopes: readonly Outgoing[] }[];
@@ -111,7 +118,9 @@ export class Outbox {
   #destination(role: Address): Destination {
     let destination = this.#destinations.get(role);
     if (destination === undefined) {
-      const lane = (urgent: boolean): Lane => ({ urgent, waiting: [], bytes: 0, parked: [] });
+      const lane = (urgent: boolean): Lane => {
+        return { urgent, inFlight: new InFlight(WINDOW), waiting: [], bytes: 0, parked: [] };
+      };
       destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)] };
       this.#destinations.set(role, destination);
     }
@@ -152,24 +161,28 @@ export class Outbox {
       lane.parked.shift();
     }
     while (lane.waiting.length > 0) {
-      const { envelopes, bytes } = this.#frame(lane);
+      const { clock, links, random, transport } = this.ports;
       const link = this.#link(destination.node);
+      const now = clock.now(), own = nodeOf(this.self);
+      const limited = link !== undefined && link.bandwidthMbps > 0;
+      const busyUntil = limited ? links.busyUntil(own, destination.node) : 0;
+      if (lane.inFlight.full(now)) return true;
+      if (!lane.urgent && busyUntil - now > MOST_QUEUE_MS) return true;
+      const { envelopes, bytes } = this.#frame(lane);
       if (link === undefined) {
         for (const envelope of envelopes) this.dead("unreachable", envelope);
         this.#free(lane, envelopes);
         continue;
       }
-      const { clock, links, random, transport } = this.ports;
-      const own = nodeOf(this.self);
-      const busyUntil = link.bandwidthMbps > 0 ? links.busyUntil(own, destination.node) : 0;
-      const fate = transit(link, bytes.length, clock.now(), busyUntil, random);
-      if (link.bandwidthMbps > 0) links.setBusyUntil(own, destination.node, fate.busyUntil);
+      const fate = transit(link, bytes.length, now, busyUntil, random);
+      if (limited) links.setBusyUntil(own, destination.node, fate.busyUntil);
       this.traffic.sent += envelopes.length;
       this.witness?.sent(destination.role, envelopes, fate.due.length);
       if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
       if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;
       if (fate.due.length === 0) this.#free(lane, envelopes);
       fate.due.forEach((due, copy) => {
+        lane.inFlight.add(due, bytes.length, now);
         const frame: Frame = {
           due,
           urgent: lane.urgent,

@@ -9,6 +9,9 @@ import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
 import type { MethodName, ReadParams, WriteParams } from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
 
+/** Why a request that could not be handed over was certainly not begun. */
+const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
+
 /** What each method takes. */
 export type ParamsByMethod = WriteParams & ReadParams & {
   "rpc.discover": Readonly<Record<never, never>>;
@@ -176,7 +179,7 @@ export class TelecomClient {
       if (!(error instanceof AskFailed)) throw error;
       const { reason } = error;
       throw new RpcError(
-        apiError(reason === "timeout" ? "timeout" : "unavailable", undefined, reason),
+        apiError(NOT_BEGUN.has(reason) ? "unavailable" : "timeout", undefined, reason),
       );
     }
   }

@@ -6,6 +6,7 @@
 import type { ClusterEnd } from "../../actors/cluster.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
 import type { LogKind } from "../../runtime/role.ts";
+import { CLIENT } from "../../runtime/worker/system.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
 import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
@@ -70,6 +71,7 @@ export class ClusterRun {
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
   #starts = true;
+  #stops = false;
 
   constructor(private readonly input: RunInput) {
     const { options, profile, folder, address, display } = input;
@@ -121,7 +123,7 @@ export class ClusterRun {
   }
 
   #log(at: string, kind: LogKind, text: string): void {
-    this.input.display.log(at, kind, text);
+    this.input.display.log(at === CLIENT ? "" : at, kind, text);
     if (this.#starts && kind === "failure" && text.includes("Cannot open the store")) {
       this.#hopeless.reject(new CommandError(text.slice(text.indexOf("Cannot open the store"))));
     }
@@ -212,6 +214,7 @@ export class ClusterRun {
   async #show(): Promise<void> {
     const { display } = this.input;
     this.#figures.observe(await this.#composition.cluster.stats());
+    if (this.#stops) return; // The report is next.
     const status = this.#status();
     if (display.terminal) display.block(statusBlock(status));
     else display.line(statusLine(status));
@@ -224,7 +227,7 @@ export class ClusterRun {
     const figures = this.#figures.current();
     const done = figures.transactions.committed + figures.transactions.aborted;
     const now = performance.now();
-    const { shown } = { shown: this.#shown };
+    const shown = this.#shown;
     const seconds = (now - (shown.at || this.#since)) / 1000;
     this.#shown = { at: now, ok: traffic.ok, done };
     return {
@@ -246,6 +249,7 @@ export class ClusterRun {
     const { cluster, system } = this.#composition;
     const seconds = (performance.now() - this.#since) / 1000;
     const over = new Promise<"over">((resolve) => setTimeout(resolve, STOP_MS, "over"));
+    this.#stops = true;
     display.log("", "info", "stopping in order");
     // The figures now, should there be none later.
     const figures = cluster.stats().then((stats) => this.#figures.observe(stats));

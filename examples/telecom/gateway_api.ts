@@ -8,12 +8,20 @@
  */
 import { isReadReply } from "../../actors/gateway.ts";
 import type { Gateway, GatewayApplication } from "../../actors/gateway.ts";
-import type { CallResult } from "../../actors/caller.ts";
 import type { Look } from "../../actors/edge_cache.ts";
 import { isFate } from "../../actors/transact.ts";
 import type { ReadReply } from "../../actors/reader.ts";
 import { authorize, authorizeResult, type Call, checkCall } from "./api.ts";
-import { type ApiError, apiError, errorOfRefusal } from "./api_errors.ts";
+import { apiError, errorOfRefusal } from "./api_errors.ts";
+import {
+  answerRefused,
+  callError,
+  failure,
+  firstShard,
+  isLookup,
+  readError,
+  type WriteCall,
+} from "./gateway_calls.ts";
 import {
   alone,
   BODY_LIMIT_BYTES,
@@ -23,11 +31,11 @@ import {
   responseTo,
   type Result,
 } from "./json_rpc.ts";
-import type { Refusal, Value } from "../../actors/ledger.ts";
+import type { Value } from "../../actors/ledger.ts";
 import { openRpcDocument } from "./openrpc.ts";
-import { argumentsHash, plan, type PlanContext } from "./plan.ts";
+import { plan, type PlanContext } from "./plan.ts";
 import { answerRead, type ReadQuery } from "./reads.ts";
-import { claimKey, type KeyRow, newSession, sessionKey, sessionsEntry, shardOf } from "./rows.ts";
+import { newSession, sessionKey, sessionsEntry } from "./rows.ts";
 import { bearerToken, isAuthError, type Principal } from "./tokens.ts";
 import { createVerifier, type Verifier } from "./token_verifier.ts";
 
@@ -52,7 +60,6 @@ const REPLANS = 4;
 /** Renew a popular entry when less than this share of its lease is left. */
 const RENEW_SHARE = 0.5;
 
-type WriteCall = Extract<Call, { kind: "write" }>;
 type ReadCall = Extract<Call, { kind: "read" }>;
 
 /** Makes the application of a gateway. */
@@ -88,7 +95,7 @@ class TelecomApi implements GatewayApplication {
     return !changed.includes(sessionsEntry(entry));
   }
 
-  refuse(reason: "tooLarge" | "overloaded" | "unavailable"): string {
+  refuse(reason: "tooLarge" | "overloaded" | "unavailable" | "timeout"): string {
     const name = reason === "tooLarge" ? "body_too_large" : reason;
     const entry = alone(apiError(name)).entries[0]!;
     return respond(false, [responseTo(entry)])!;
@@ -263,9 +270,8 @@ class TelecomApi implements GatewayApplication {
       const fate = done.value;
       if (fate.outcome === "committed") return { ok: true, result: fate.answer as Value };
       const { refusal } = fate;
-      if (refusal === undefined) return failure(apiError("conflict"));
-      if (refusal.code === "stale_read" && tries < REPLANS) continue;
-      return await this.#refused(call, caller, refusal, shards.length);
+      if (refusal?.code === "stale_read" && tries < REPLANS) continue;
+      return await answerRefused(this.gateway, call, caller, refusal, shards.length);
     }
   }
 
@@ -295,71 +301,10 @@ class TelecomApi implements GatewayApplication {
     const { imsi } = found.result as { readonly imsi: string };
     return { ok: true, result: { ...context, fromImsi: imsi } };
   }
-
-  /**
-   * A refusal is final only once the shard that keeps the idempotency key has had its say: a
-   * repeated request finds its own traces elsewhere, the SIM it took for instance.
-   */
-  async #refused(
-    call: WriteCall,
-    caller: Principal,
-    refusal: Refusal,
-    shards: number,
-  ): Promise<Result> {
-    if (refusal.code === "duplicate") return { ok: true, result: refusal.answer ?? null };
-    const error = failure(errorOfRefusal(refusal));
-    if (!("idempotencyKey" in call.params) || shards < 2 || refusal.code === "key_reused") {
-      return error;
-    }
-    const first = firstAccount(call);
-    const key = claimKey(shardOf(first), caller.subject, call.params.idempotencyKey);
-    const query = { claim: key };
-    const read = await this.gateway.read(shardOf(first), { query, rows: [] }, false);
-    if (!read.ok || !isReadReply(read.value)) return error;
-    const row = new Map(read.value.rows).get(key) as KeyRow | null | undefined;
-    if (row === undefined || row === null) return error;
-    if (row.hash === argumentsHash(call.method, call.params)) {
-      return { ok: true, result: row.answer };
-    }
-    return failure(apiError("key_reused"));
-  }
 }
 
 interface SessionAnswer {
   readonly [name: string]: Value;
   readonly subscriber: string;
   readonly expiresAt: number;
-}
-
-function failure(error: ApiError): Extract<Result, { ok: false }> {
-  return { ok: false, error };
-}
-
-function isLookup(error: ApiError): boolean {
-  const { code } = apiError("unknown_subscriber");
-  return error.code === code || error.code === apiError("unknown_session").code ||
-    error.code === apiError("expired_session").code;
-}
-
-function firstAccount(call: WriteCall): string {
-  if (call.method === "account.transfer") return call.params.from;
-  return "msisdn" in call.params ? call.params.msisdn : call.params.subscriber;
-}
-
-function firstShard({ params }: ReadQuery): number {
-  if ("session" in params) return Number(params.session.slice(0, 2));
-  if ("imsi" in params) return shardOf(params.imsi);
-  return shardOf("subscriber" in params ? params.subscriber : params.msisdn);
-}
-
-type Failed = Extract<CallResult, { ok: false }>;
-
-/** Nothing was changed by a read that failed. */
-function readError({ reason }: Failed): ApiError {
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
-}
-
-function callError({ reason, unknown }: Failed): ApiError {
-  if (unknown) return apiError("timeout");
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
 }

@@ -66,7 +66,7 @@ export function composeCluster(options: TelecomOptions): Composition {
 /** What the cluster of a profile consists of. */
 export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hooks">): ClusterPlan {
   const { profile, publicKey, data, subscribers, http } = options;
-  const module = new URL("./roles.ts", import.meta.url).href;
+  const own = (file: string) => new URL(file, import.meta.url).href;
   const edges = namesOf(profile, "gateway");
   return {
     nodes: profile.nodes.map(({ name, tier, roles }) => ({
@@ -78,8 +78,8 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
     })),
     settings: profile.settings,
     shards: SHARDS,
-    participant: { module, name: "participant" },
-    gateway: { module, name: "gateway" },
+    participant: { module: own("./participant_role.ts"), name: "participant" },
+    gateway: { module: own("./gateway_role.ts"), name: "gateway" },
     application: {
       publicKey,
       edges,

@@ -16,6 +16,7 @@ export const BEAT_MS = 1000;
 // moment before it sleeps; one whose last looks were in vain does not.
 const SPIN_MS = 0.05;
 const MOST_LUCK = 8;
+const SLEEPS_BETWEEN_LOOKS = 32;
 const TURNS_WITHOUT_YIELD = 32;
 
 /** A running loop. */
@@ -25,9 +26,20 @@ export interface Driver {
   stop(): void;
 }
 
-/** Starts the loop of a host. */
-export function drive(host: Host, inbox: Inbox, clock: Clock, beat: () => void): Driver {
-  const loop = new Loop(host, inbox, clock, beat);
+/**
+ * Starts the loop of a host.
+ *
+ * @param holds a process whose other threads are all gone must still live until the host's next
+ * timer: a sleep on shared memory alone does not keep it
+ */
+export function drive(
+  host: Host,
+  inbox: Inbox,
+  clock: Clock,
+  beat: () => void,
+  holds = false,
+): Driver {
+  const loop = new Loop(host, inbox, clock, beat, holds);
   loop.run().catch((error) => {
     // Not a role's error (those end the role): nothing sensible can go on.
     queueMicrotask(() => {
@@ -41,13 +53,17 @@ class Loop implements Driver {
   #stopped = false;
   #woken = false;
   #call: () => void = () => {};
+  /** Looks that may still fail in a row. */
   #luck = 0;
+  /** Quick wake-ups until the next look is tried. */
+  #looksOff = 0;
 
   constructor(
     private readonly host: Host,
     private readonly inbox: Inbox,
     private readonly clock: Clock,
     private readonly beat: () => void,
+    private readonly holds: boolean,
   ) {}
 
   wake(): void {
@@ -82,22 +98,39 @@ class Loop implements Driver {
         return true;
       }
     }
-    this.#luck--;
+    // On a machine with more to run than processors, looking on keeps the very thread from running
+    // that would answer: then one look is tried now and then only.
+    if (--this.#luck === 0) this.#looksOff = SLEEPS_BETWEEN_LOOKS;
     return false;
   }
 
   async #sleep(next: number | undefined, deaf: boolean): Promise<void> {
     const timeout = next === undefined ? BEAT_MS : Math.min(BEAT_MS, next - this.clock.now());
     if (timeout <= 0) return await immediate();
-    if (deaf) return await new Promise((resolve) => setTimeout(resolve, timeout));
+    if (deaf) return await this.#doze(timeout);
     const since = performance.now();
     const bell = this.inbox.sleep(timeout);
     if (bell === undefined) return;
+    const hold = this.holds && next !== undefined
+      ? setTimeout(() => this.#call(), timeout)
+      : undefined;
     // Atomics.notify from this very thread would not stir its event loop: a wake from here is a
     // promise of its own.
     await Promise.race([bell, new Promise<void>((resolve) => this.#call = resolve)]);
+    clearTimeout(hold);
     this.inbox.awake();
-    if (!this.inbox.empty && performance.now() - since < 2 * SPIN_MS) this.#luck = MOST_LUCK;
+    if (this.inbox.empty || performance.now() - since >= 2 * SPIN_MS) return;
+    if (--this.#looksOff <= 0) this.#luck = Math.max(this.#luck, 1);
+  }
+
+  /** Sleeps whatever arrives, until its time or a wake from this thread. */
+  async #doze(timeoutMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#call = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    clearTimeout(timer);
   }
 }
 

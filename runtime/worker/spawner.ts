@@ -16,8 +16,10 @@ import { Directory, type DirectoryEntry } from "./transport.ts";
 
 /** How long a worker may take to import its role. */
 const READY_TIMEOUT_MS = 30_000;
+/** A thread that was told to end and has not after this long counts as lost. */
+const LOST_AFTER_MS = 1000;
 /** How long closing waits for threads to end; one that never yields never does. */
-const CLOSE_TIMEOUT_MS = 2000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** Options of a {@link WorkerSpawner}. */
 export interface WorkerSpawnerOptions {
@@ -38,10 +40,12 @@ interface Running {
   readonly address: Address;
   readonly slot: number;
   readonly memory: SharedArrayBuffer;
-  readonly incarnation: number;
-  gone: boolean;
   /** Waits no longer for a word of it. */
-  abandon: () => void;
+  readonly abandon: () => void;
+  /** Counted as lost. */
+  lost: boolean;
+  /** Until it counts as lost. */
+  patience: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** A {@link Spawner} of Deno workers. */
@@ -113,7 +117,8 @@ export class WorkerSpawner implements Spawner {
   }
 
   async spawn(spec: RoleSpec): Promise<Spawned> {
-    if (this.#running.has(spec.address)) this.fence(spec.address); // Two must never speak.
+    const former = this.#running.get(spec.address);
+    if (former !== undefined) this.#setAside(former); // Two must never speak.
     const { slot, incarnation, memory } = this.register(spec.address);
     const worker = new Worker(this.options.entry ?? new URL("./entry.ts", import.meta.url), {
       type: "module",
@@ -121,7 +126,15 @@ export class WorkerSpawner implements Spawner {
     });
     const { locked, ready, reason, dismiss, abandon } = this.#listen(spec.address, worker);
     const { address } = spec;
-    const running = { worker, address, slot, memory, incarnation, gone: false, abandon };
+    const running: Running = {
+      worker,
+      address,
+      slot,
+      memory,
+      abandon,
+      lost: false,
+      patience: undefined,
+    };
     this.#running.set(address, running);
     this.#threads.add(running);
     const init: Init = {
@@ -150,8 +163,8 @@ export class WorkerSpawner implements Spawner {
       await Promise.race([ready, early]);
       early.catch(() => {});
     } catch (error) {
-      // Should it live on, it must not speak, and counts as lost.
-      if (this.#running.get(address) === running) this.fence(address);
+      // Should it live on, it must not speak.
+      if (this.#running.get(address) === running) this.#setAside(running);
       abandon();
       throw error;
     } finally {
@@ -212,8 +225,9 @@ export class WorkerSpawner implements Spawner {
 
   #forget(running: Running): void {
     const { address, slot, memory } = running;
-    running.gone = true;
     this.#threads.delete(running);
+    clearTimeout(running.patience);
+    if (running.lost) this.#lost--;
     for (const inbox of this.#memories.map((memory) => new Inbox(memory))) {
       // Whatever it was writing when it ended stays invisible; give the locks back, and ring where
       // it may have ended before it could.
@@ -224,7 +238,6 @@ export class WorkerSpawner implements Spawner {
       this.#running.delete(address);
       this.options.switchboard.setRuns(slot, false);
     } else {
-      this.#lost--;
       this.#spare.set(address, [...this.#spare.get(address) ?? [], { address, slot, memory }]);
     }
   }
@@ -232,19 +245,33 @@ export class WorkerSpawner implements Spawner {
   fence(address: Address): void {
     const running = this.#running.get(address);
     if (running === undefined) return;
+    this.#setAside(running);
+    clearTimeout(running.patience);
+    this.#lose(running);
+  }
+
+  /** Ends it, and takes its right to speak: it may live on. */
+  #setAside(running: Running): void {
     const { switchboard } = this.options;
-    switchboard.incarnate(running.slot);
-    switchboard.setRuns(running.slot, false);
+    const { address, slot, worker } = running;
+    switchboard.incarnate(slot);
+    switchboard.setRuns(slot, false);
     // Kept out of #running, so that a successor gets a slot and an inbox of its own.
     this.#running.delete(address);
     this.#entries.delete(address);
+    worker.terminate(); // Ends it at its next yield, if ever.
+    running.patience = setTimeout(() => this.#lose(running), LOST_AFTER_MS);
+  }
+
+  #lose(running: Running): void {
+    running.lost = true;
     this.#lost++;
-    running.worker.terminate(); // Ends it at its next yield, if ever.
   }
 
   /** Ends all workers at once; resolves when their threads are gone, or will not go. */
   async close(): Promise<void> {
-    for (const { worker, abandon } of this.#threads) {
+    for (const { worker, abandon, patience } of this.#threads) {
+      clearTimeout(patience);
       worker.terminate();
       abandon();
     }

@@ -54,7 +54,7 @@ export class SqliteStore implements Store {
     try {
       this.#db = new DatabaseSync(path);
       this.#db.exec(`
-        PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA busy_timeout=2000;
+        PRAGMA busy_timeout=2000; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous};
         PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value ANY) STRICT;
         CREATE TABLE IF NOT EXISTS journal(

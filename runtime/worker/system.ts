@@ -95,7 +95,7 @@ export class WorkerSystem implements AsyncDisposable {
       },
     });
     host.start();
-    loop.driver = drive(host, inbox, clock, () => switchboard.beat(slot));
+    loop.driver = drive(host, inbox, clock, () => switchboard.beat(slot), true);
     return new WorkerSystem(switchboard, spawner, host, loop.driver);
   }
 
@@ -103,7 +103,9 @@ export class WorkerSystem implements AsyncDisposable {
   async spawn(spec: RoleSpec, start = true): Promise<Spawned> {
     const spawned = await this.spawner.spawn(spec);
     if (!start) return spawned;
-    const ended = spawned.exited.then((how) => Promise.reject(new Error(`${spec.address}: ${how}`)));
+    const ended = spawned.exited.then((how) =>
+      Promise.reject(new Error(`${spec.address}: ${how}`))
+    );
     ended.catch(() => {});
     await Promise.race([this.ask(spec.address, "$start", null), ended]);
     return spawned;

@@ -1,7 +1,7 @@
 /**
  * A whole telecom cluster in virtual time, for tests that break it.
  */
-import { Cluster } from "../../actors/cluster.ts";
+import { Cluster, type ClusterSettings } from "../../actors/cluster.ts";
 import type { LinkParameters } from "../../runtime/ports.ts";
 import { seeded } from "../../runtime/random.ts";
 import { SimulatedSystem } from "../../runtime/simulated/system.ts";
@@ -45,6 +45,8 @@ export class World {
       readonly profile?: string;
       readonly subscribers?: number;
       readonly faults?: Partial<LinkParameters>;
+      /** What differs from the settings of the profile. */
+      readonly settings?: Partial<ClusterSettings>;
     },
   ): Promise<World> {
     const { seed, profile: name = "carrier", subscribers = 100, faults = {} } = options;
@@ -53,12 +55,9 @@ export class World {
     const { profile } = loaded;
     const made: { system?: SimulatedSystem } = {};
     const log: string[] = [];
-    const plan = planCluster({
-      profile,
-      publicKey: keys.publicKey,
-      data: "disks",
-      subscribers,
-    });
+    const { publicKey } = keys;
+    const planned = planCluster({ profile, publicKey, data: "disks", subscribers });
+    const plan = { ...planned, settings: { ...planned.settings, ...options.settings } };
     const cluster = new Cluster((client) =>
       made.system = SimulatedSystem.create({
         nodes: profile.nodes.map(({ name }) => name),

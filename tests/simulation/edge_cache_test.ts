@@ -3,17 +3,24 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { EdgeCache } from "../../actors/edge_cache.ts";
+import type { Envelope } from "../../runtime/codec.ts";
 import type { Services } from "../../runtime/role.ts";
 import { Timers } from "../../runtime/timers.ts";
 
+const COORDINATOR = "core-1/coordinator";
+
 function cacheAt(clock: { ms: number }, capacity: number): EdgeCache {
   const services = {
+    address: "edge-1/gateway",
+    incarnation: 1,
     clock: { now: () => clock.ms, wall: () => clock.ms },
     timers: new Timers(),
     observe: () => undefined,
+    send: () => "accepted",
+    deadLetter: () => {},
   } as unknown as Services;
   const survives = () => true;
-  const coordinators = ["core-1/coordinator"];
+  const coordinators = [COORDINATOR];
   return new EdgeCache(services, { leaseMs: 1000, driftPpm: 0, capacity, survives, coordinators });
 }
 
@@ -26,4 +33,20 @@ Deno.test("the cache is bounded by its answers, not only by its entries", () => 
     assert(cache.answers <= 100, `${cache.answers} answers`);
   }
   assertEquals(cache.look("session-9999").found, "answer");
+});
+
+Deno.test("only a coordinator holds an entry, and only who holds it releases it", () => {
+  const cache = cacheAt({ ms: 0 }, 100);
+  cache.fill("entry", "key", 1, cache.ticket());
+  const id = { log: "l", sequence: 1 };
+  const say = (from: string, type: "hold" | "release", body: unknown) =>
+    cache.messages[type]!.handle(body as never, { from } as Envelope);
+  say("core-1/gateway", "hold", { id, entry: ["entry"] });
+  assertEquals(cache.look("key").found, "answer");
+  say(COORDINATOR, "hold", { id, entry: ["entry"] });
+  assertEquals(cache.look("key").found, "held");
+  say("core-2/coordinator", "release", { id, outcome: "abort" });
+  assertEquals(cache.look("key").found, "held");
+  say(COORDINATOR, "release", { id, outcome: "abort" });
+  assertEquals(cache.look("key").found, "answer");
 });

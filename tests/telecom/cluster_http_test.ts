@@ -1,23 +1,10 @@
 /** The API of a real cluster, over HTTP, as the task starts it. */
 import { assert, assertEquals } from "@std/assert";
-import { apiErrors, type ErrorName } from "../../examples/telecom/api_errors.ts";
-import { methods } from "../../examples/telecom/api.ts";
-import { BATCH_LIMIT, BODY_LIMIT_BYTES } from "../../examples/telecom/json_rpc.ts";
 import { seedImsi, seedMsisdn } from "../../examples/telecom/rows.ts";
-import { generateKeys, mint } from "../../examples/telecom/tokens.ts";
-import { type Answer, type PostOptions, RealCluster } from "./real_cluster.ts";
-
-const [A, B, C] = [seedMsisdn(0), seedMsisdn(1), seedMsisdn(2)];
-const HOUR_MS = 3_600_000;
-
-function assertError(answer: Answer, name: ErrorName, outcome = "none"): void {
-  assertEquals(answer.error?.code, apiErrors[name].code, `${name}: ${JSON.stringify(answer)}`);
-  assertEquals(answer.error?.data.outcome, outcome);
-  assertEquals(answer.result, undefined);
-}
-
-let keys = 0;
-const key = () => `key-${++keys}`;
+import { oversight, protocol } from "./http_protocol.ts";
+import { authentication, badInput } from "./http_refusals.ts";
+import { A, assertError, B, key } from "./http_support.ts";
+import { type PostOptions, RealCluster } from "./real_cluster.ts";
 
 Deno.test("a real cluster, through HTTP", async (t) => {
   const parent = await Deno.makeTempDir({ prefix: "trunkline-test-" });
@@ -35,7 +22,7 @@ Deno.test("a real cluster, through HTTP", async (t) => {
     } finally {
       await stopsClean(t, cluster);
     }
-    await restart(t, data, args);
+    await restart(t, data, args, cluster.subscriber);
   } finally {
     await Deno.remove(parent, { recursive: true });
   }
@@ -127,228 +114,6 @@ async function writesAndReads(t: Deno.TestContext, cluster: RealCluster): Promis
   );
 }
 
-async function badInput(t: Deno.TestContext, cluster: RealCluster): Promise<void> {
-  const posting = { subscriber: B, amount: 5, idempotencyKey: "bad" };
-  const rows: readonly (readonly [string, string, unknown, ErrorName])[] = [
-    ["a negative amount", "account.debit", { ...posting, amount: -5 }, "invalid_params"],
-    ["an amount of nothing", "account.debit", { ...posting, amount: 0 }, "invalid_params"],
-    ["a fractional amount", "account.debit", { ...posting, amount: 0.5 }, "invalid_params"],
-    ["an amount too large", "account.debit", { ...posting, amount: 2 ** 53 }, "invalid_params"],
-    ["an amount in words", "account.debit", { ...posting, amount: "5" }, "invalid_params"],
-    ["a number for a subscriber", "account.debit", { ...posting, subscriber: 1 }, "invalid_params"],
-    ["a plus sign", "account.balance", { subscriber: `+${B}` }, "invalid_params"],
-    ["no key", "account.debit", { subscriber: B, amount: 5 }, "invalid_params"],
-    ["an empty key", "account.debit", { ...posting, idempotencyKey: "" }, "invalid_params"],
-    ["an unknown member", "account.debit", { ...posting, extra: 1 }, "invalid_params"],
-    ["parameters by position", "account.balance", [B], "invalid_params"],
-    ["a transfer to itself", "account.transfer", {
-      from: B,
-      to: B,
-      amount: 1,
-      idempotencyKey: "bad",
-    }, "invalid_params"],
-    [
-      "both keys of a look-up",
-      "subscriber.get",
-      { msisdn: B, imsi: seedImsi(1) },
-      "invalid_params",
-    ],
-    ["an unknown method", "account.steal", {}, "method_not_found"],
-    ["an inherited method", "constructor", {}, "method_not_found"],
-    [
-      "an unknown subscriber",
-      "account.balance",
-      { subscriber: "254799999999" },
-      "unknown_subscriber",
-    ],
-    ["a debit of nobody", "account.debit", {
-      ...posting,
-      subscriber: "254799999999",
-    }, "unknown_subscriber"],
-    ["a transfer to nobody", "account.transfer", {
-      from: B,
-      to: "254799999999",
-      amount: 1,
-      idempotencyKey: "bad",
-    }, "unknown_subscriber"],
-    ["an overdraft", "account.debit", { ...posting, amount: 10_000_000 }, "insufficient_funds"],
-    ["a session never opened", "session.validate", {
-      session: "00-AAAAAAAAAAAAAAAAAAAAAA",
-    }, "unknown_session"],
-    ["no session at all", "session.validate", { session: "nonsense" }, "unknown_session"],
-  ];
-  for (const [what, method, params, name] of rows) {
-    await t.step(`${what}: ${name}`, async () => {
-      assertError(await cluster.rpc(method, params), name);
-    });
-  }
-  await t.step("an idempotency key is not used twice with other arguments", async () => {
-    const params = { subscriber: B, amount: 5, idempotencyKey: "reused" };
-    const first = await cluster.rpc("account.credit", params);
-    assertEquals((await cluster.rpc("account.credit", params)).result, first.result);
-    assertError(await cluster.rpc("account.credit", { ...params, amount: 6 }), "key_reused");
-    assertError(await cluster.rpc("account.debit", params), "key_reused");
-  });
-  await t.step("a refused write frees its key", async () => {
-    const params = { subscriber: B, amount: 10_000_000, idempotencyKey: "freed" };
-    assertError(await cluster.rpc("account.debit", params), "insufficient_funds");
-    assert((await cluster.rpc("account.debit", { ...params, amount: 1 })).result);
-  });
-}
-
-async function authentication(t: Deno.TestContext, cluster: RealCluster): Promise<void> {
-  const { privateKey } = await cluster.keys();
-  const claims = { subject: A, role: "subscriber" as const, msisdn: A, ttlMs: HOUR_MS, id: "t" };
-  const base64 = (value: unknown) =>
-    btoa(JSON.stringify(value)).replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_");
-  const [, payload] = cluster.operator.split(".");
-  const rows: readonly (readonly [string, string])[] = [
-    ["no token", ""],
-    ["no JWT", "nonsense"],
-    ["an expired token", await mint(privateKey, claims, Date.now() - 2 * HOUR_MS)],
-    ["a token of tomorrow", await mint(privateKey, claims, Date.now() + 24 * HOUR_MS)],
-    ["a forged token", await mint((await generateKeys()).privateKey, claims, Date.now())],
-    ["a token without a signature", `${base64({ alg: "none", typ: "JWT" })}.${payload}.`],
-    ["a token signed with a word", `${base64({ alg: "HS256" })}.${payload}.AAAA`],
-    ["a token that was changed", cluster.operator.replace(/.$/, (c) => c === "A" ? "B" : "A")],
-    ["a very long token", "a".repeat(5000)],
-  ];
-  for (const [what, token] of rows) {
-    await t.step(`${what} is refused`, async () => {
-      assertError(
-        await cluster.rpc("account.balance", { subscriber: A }, { token }),
-        "unauthenticated",
-      );
-    });
-  }
-  const own = { token: cluster.subscriber };
-  const opened = await cluster.rpc("session.open", { subscriber: B });
-  const denied: readonly (readonly [string, unknown])[] = [
-    ["account.balance", { subscriber: B }],
-    ["subscriber.get", { msisdn: B }],
-    ["subscriber.get", { imsi: seedImsi(1) }],
-    ["subscriber.get", { imsi: "639039999999999" }],
-    ["session.open", { subscriber: B }],
-    ["session.validate", opened.result],
-    ["account.debit", { subscriber: B, amount: 1, idempotencyKey: "x" }],
-    ["account.transfer", { from: B, to: A, amount: 1, idempotencyKey: "x" }],
-    ["account.credit", { subscriber: A, amount: 1, idempotencyKey: "x" }],
-    ["number.port", { msisdn: A, toImsi: "639030000000077", idempotencyKey: "x" }],
-    ["sim.provision", {
-      msisdn: "254800000077",
-      imsi: "639030000000077",
-      balance: 1,
-      idempotencyKey: "x",
-    }],
-  ];
-  for (const [method, params] of denied) {
-    await t.step(`a subscriber may not: ${method} ${JSON.stringify(params)}`, async () => {
-      assertError(await cluster.rpc(method, params, own), "forbidden");
-    });
-  }
-}
-
-async function protocol(t: Deno.TestContext, cluster: RealCluster): Promise<void> {
-  const rows: readonly (readonly [string, string, ErrorName])[] = [
-    ["no JSON", "{", "parse_error"],
-    ["nothing", "", "parse_error"],
-    ["a number", "1", "invalid_request"],
-    ["an empty batch", "[]", "invalid_request"],
-    ["another version", '{"jsonrpc":"1.0","id":1,"method":"rpc.discover"}', "invalid_request"],
-    ["a method of a wrong type", '{"jsonrpc":"2.0","id":1,"method":1}', "invalid_request"],
-    ["an id of a wrong type", '{"jsonrpc":"2.0","id":{},"method":"a"}', "invalid_request"],
-    ["too large a batch", JSON.stringify(Array(BATCH_LIMIT + 1).fill(1)), "batch_too_large"],
-  ];
-  for (const [what, body, name] of rows) {
-    await t.step(`a body of ${what}: ${name}`, async () => {
-      const response = await cluster.post(body);
-      assertEquals(response.status, 200);
-      assertError(await response.json(), name);
-    });
-  }
-  await t.step("a body over the limit is refused, with its length and without", async () => {
-    const body = " ".repeat(BODY_LIMIT_BYTES + 1);
-    for (const sent of [body, new Blob([body]).stream()]) {
-      const response = await fetch(`${cluster.url}/rpc`, { method: "POST", body: sent });
-      assertEquals(response.status, 413);
-      assertError(await response.json(), "body_too_large");
-    }
-    const small = await cluster.post(body.slice(0, -100) + '{"jsonrpc":"2.0"');
-    assertError(await small.json(), "parse_error");
-  });
-  const call = (id: unknown, method: string, params: unknown = {}) => {
-    const named = id === undefined ? {} : { id };
-    return { jsonrpc: "2.0", method, params, ...named };
-  };
-  await t.step("a batch is answered in order, without its notifications", async () => {
-    const credit = { subscriber: C, amount: 3, idempotencyKey: key() };
-    const batch = [
-      call("a", "account.balance", { subscriber: "254700000050" }),
-      call(undefined, "account.credit", credit),
-      1,
-      call(7, "no.such"),
-      call(null, "account.balance", { subscriber: "254700000051" }),
-    ];
-    const answers = await (await cluster.post(JSON.stringify(batch))).json();
-    const told = answers.map((a: Answer & { id: unknown }) => [a.id, a.error?.code]);
-    assertEquals(told, [
-      ["a", undefined],
-      [null, apiErrors.invalid_request.code],
-      [7, apiErrors.method_not_found.code],
-      [null, undefined],
-    ]);
-    const { result } = await cluster.rpc("account.balance", { subscriber: C });
-    assertEquals(result.balance, 100_003);
-  });
-  await t.step("notifications alone are answered with 204 and done", async () => {
-    for (const many of [false, true]) {
-      const one = call(undefined, "account.credit", {
-        subscriber: C,
-        amount: 1,
-        idempotencyKey: key(),
-      });
-      const response = await cluster.post(JSON.stringify(many ? [one] : one));
-      assertEquals([response.status, await response.text()], [204, ""]);
-    }
-    const { result } = await cluster.rpc("account.balance", { subscriber: C });
-    assertEquals(result.balance, 100_005);
-  });
-  await t.step("rpc.discover tells of every method, to anyone", async () => {
-    const { result } = await cluster.rpc("rpc.discover", {}, { token: "" });
-    assert(result.openrpc.startsWith("1."));
-    const names = result.methods.map(({ name }: { name: string }) => name).sort();
-    assertEquals(names, Object.keys(methods).sort());
-  });
-}
-
-async function oversight(t: Deno.TestContext, cluster: RealCluster): Promise<void> {
-  const get = async (path: string, method = "GET") => {
-    const response = await fetch(cluster.url + path, { method });
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  };
-  await t.step("what is not served says so", async () => {
-    const wrong = await get("/rpc");
-    assertEquals([wrong.status, wrong.headers.get("allow")], [405, "POST"]);
-    assertEquals((await get("/edges/edge-1/rpc")).status, 405);
-    assertEquals((await get("/")).status, 404);
-    assertEquals((await get("/rpc/", "POST")).status, 404);
-    assertEquals((await get("/edges/edge-9/rpc", "POST")).status, 404);
-    assertEquals((await get("/edges/core-1/rpc", "POST")).status, 404);
-  });
-  await t.step("health and metrics", async () => {
-    const health = await get("/healthz");
-    assertEquals(health.status, 200);
-    assertEquals(JSON.parse(health.text), { status: "ok", nodes: 10, down: [] });
-    const metrics = await get("/metrics?of=all");
-    assert(metrics.headers.get("content-type")!.startsWith("text/plain; version=0.0.4"));
-    const committed = await cluster.metric("trunkline_transactions_committed_total");
-    assertEquals(committed.size, 4);
-    assert([...committed.values()].reduce((a, b) => a + b) > 10);
-    const hits = await cluster.metric("trunkline_cache_hits_total");
-    assertEquals(hits.size, 3);
-  });
-}
-
 const EDGES = ["edge-1", "edge-2", "edge-3"];
 
 async function concurrency(t: Deno.TestContext, cluster: RealCluster): Promise<void> {
@@ -416,7 +181,12 @@ async function stopsClean(t: Deno.TestContext, cluster: RealCluster): Promise<vo
   });
 }
 
-async function restart(t: Deno.TestContext, data: string, args: readonly string[]): Promise<void> {
+async function restart(
+  t: Deno.TestContext,
+  data: string,
+  args: readonly string[],
+  token: string,
+): Promise<void> {
   const { mode } = await Deno.stat(`${data}/keys.json`);
   assertEquals(mode! & 0o777, 0o600);
   const cluster = await RealCluster.start(data, args);
@@ -429,6 +199,9 @@ async function restart(t: Deno.TestContext, data: string, args: readonly string[
     assertError(await cluster.rpc("account.credit", { ...credit, amount: 78 }), "key_reused");
     const gone = await cluster.rpc("subscriber.get", { imsi: "639030000000001" });
     assertEquals(gone.result.msisdn, A);
+    // A token of the run before is as good as ever.
+    const own = await cluster.rpc("account.balance", { subscriber: A }, { token });
+    assertEquals(own.result.subscriber, A);
   });
   const { code, report } = await cluster.stop("SIGTERM");
   assertEquals([code, report.money.actual], [0, 10_000_000]);

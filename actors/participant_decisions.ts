@@ -1,0 +1,144 @@
+/**
+ * What a participant makes of decisions, and of questions about them, and from whom it takes them.
+ *
+ * @module
+ */
+import {
+  type Commit,
+  formatTransactionId,
+  type Inquiry,
+  type TransactionId,
+} from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
+import { answerUnknownInquiry, mayAckUnknownCommit } from "../protocols/two_phase_commit/rules.ts";
+import type { Envelope } from "../runtime/codec.ts";
+import type { Instance } from "../runtime/instances.ts";
+import type { MessageHandler, Services } from "../runtime/role.ts";
+import { hasId, isIndex } from "./guards.ts";
+import {
+  bareFacts,
+  isInquiry,
+  type ParticipantConfig,
+  type ParticipantFacts,
+} from "./participant_facts.ts";
+import type { Watermarks } from "./watermarks.ts";
+
+/** What decisions work on. */
+export interface DecisionParts {
+  readonly services: Services;
+  readonly config: ParticipantConfig;
+  readonly watermarks: Watermarks<Instance<ParticipantFacts>>;
+  /** Gives an instance an event. */
+  readonly step: (instance: Instance<ParticipantFacts>, event: ParticipantEvent) => void;
+  /** Makes an instance. */
+  readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
+}
+
+/** Takes `commit`, `abort`, `uncertain` and `inquiry`. */
+export class Decisions {
+  readonly messages: Readonly<Record<string, MessageHandler>> = {
+    commit: {
+      accepts: (b) => hasId(b) && isIndex(b["you"]),
+      handle: (body: Commit, e) => this.#commit(body, e),
+    },
+    abort: { accepts: hasId, handle: (body, e) => this.#decided(body, "abort", e) },
+    uncertain: { accepts: hasId, handle: (body, e) => this.#decided(body, "uncertain", e) },
+    inquiry: { accepts: isInquiry, handle: (body: Inquiry, e) => this.#inquiry(body, e) },
+  };
+  readonly #parts: DecisionParts;
+
+  constructor(parts: DecisionParts) {
+    this.#parts = parts;
+  }
+
+  #commit(body: Commit, envelope: Envelope): void {
+    const log = this.#parts.watermarks.log(body.id.log);
+    const sameStore = mayAckUnknownCommit({
+      store: body.store,
+      ours: this.#parts.services.store.id,
+      sequence: body.id.sequence,
+      lowest: log.lowest,
+    });
+    const instance = log.known.get(body.id.sequence);
+    if (!this.#mayDecide(envelope.from, instance)) {
+      return this.#parts.services.deadLetter("forbidden", envelope);
+    }
+    if (instance !== undefined) {
+      const { facts } = instance;
+      if (facts.coordinator === "" && this.#parts.config.coordinators.includes(envelope.from)) {
+        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
+        facts.coordinator = envelope.from;
+        facts.you = body.you;
+      }
+      return this.#parts.step(instance, { type: "commit", sameStore });
+    }
+    if (!sameStore) return this.#unknownCommit(body, envelope);
+    const { id, you: index } = body;
+    this.#parts.services.send(envelope.from, "ack", { id, index }, { urgent: true });
+  }
+
+  /** It was voted for here, and there is no trace of it: this store has lost what it promised. */
+  #unknownCommit(body: Commit, envelope: Envelope): void {
+    this.#parts.services.deadLetter("forbidden", envelope);
+    if (body.store === undefined) return; // A peer passed it on; the coordinator will say more.
+    this.#parts.services.log(
+      "failure",
+      `A commit of ${formatTransactionId(body.id)} came that this store never voted for: ` +
+        `it was replaced or has lost its tail. Restore it from a copy.`,
+    );
+  }
+
+  #decided(
+    body: { readonly id: TransactionId },
+    type: "abort" | "uncertain",
+    envelope: Envelope,
+  ): void {
+    const instance = this.#parts.watermarks.log(body.id.log).known.get(body.id.sequence);
+    if (instance === undefined) return; // Forgotten, or never heard of: nothing to undo.
+    if (!this.#mayDecide(envelope.from, instance)) {
+      return this.#parts.services.deadLetter("forbidden", envelope);
+    }
+    this.#parts.step(instance, { type });
+  }
+
+  /** Who may say what became of a transaction: those who coordinate, and those who take part. */
+  #mayDecide(from: string, instance: Instance<ParticipantFacts> | undefined): boolean {
+    return this.#parts.config.coordinators.includes(from) || instance?.facts.coordinator === from ||
+      instance?.facts.peers.includes(from) === true;
+  }
+
+  #inquiry(body: Inquiry, envelope: Envelope): void {
+    const { id, index, epoch } = body;
+    if (this.#parts.config.participants?.includes(envelope.from) === false) {
+      return this.#parts.services.deadLetter("forbidden", envelope);
+    }
+    const log = this.#parts.watermarks.log(id.log);
+    const known = log.known.get(id.sequence);
+    if (known !== undefined) {
+      const { peers } = known.facts;
+      // An outcome's record does not say who else took part: take the asker's word for that.
+      if (known.facts.record === undefined && peers[index] === undefined) {
+        peers[index] = envelope.from;
+      }
+      if (peers[index] !== envelope.from) {
+        return this.#parts.services.deadLetter("forbidden", envelope);
+      }
+      return this.#parts.step(known, { type: "inquiry", from: index });
+    }
+    const answer = answerUnknownInquiry({
+      sequence: id.sequence,
+      lowest: log.lowest,
+      storeComplete: true,
+      storeSince: this.#parts.config.storeSince,
+      epoch,
+    });
+    if (answer === "uncertain") {
+      this.#parts.services.send(envelope.from, "uncertain", { id }, { urgent: true });
+      return;
+    }
+    const peers: string[] = [];
+    peers[index] = envelope.from;
+    const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
+    this.#parts.step(this.#parts.begin(facts), { type: "inquiry", from: index });
+  }
+}
