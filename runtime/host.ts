@@ -13,6 +13,7 @@ import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { type Engine, TableEngine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
+import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
 import { isOversized, Outbox, type Traffic } from "./outbox.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
@@ -26,8 +27,9 @@ import {
 } from "./role.ts";
 import { RoleLife } from "./role_life.ts";
 import { Timers } from "./timers.ts";
-import type { Witness } from "./witness.ts";
 import type { AnyStateMachine } from "./xstate_types.ts";
+
+export type * from "./host_hooks.ts";
 
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
 const BLOCKED_RETRY_MS = 0.5;
@@ -37,34 +39,6 @@ const OPEN_STATES: ReadonlySet<string> = new Set(["serving", "draining", "draine
 const LIFE: ReadonlySet<string> = new Set(["$start", "$drain", "$stop", "$flush", "$persist"]);
 /** Node of the calling thread of a system. */
 const MAIN_NODE = "main";
-
-/** Hooks of the process the host runs in. */
-export interface HostHooks {
-  /** Something arrived outside of a turn: take one soon. */
-  readonly wake: () => void;
-  /** Takes what the role says to the operator. */
-  readonly log: (kind: LogKind, text: string) => void;
-  /** The role is gone: `undefined` after an orderly stop. */
-  readonly ended: (error: Error | undefined) => void;
-  /** Epoch of the roster. */
-  readonly epoch: () => number;
-  /** See {@link Services.outside}. */
-  readonly outside?: <T>(work: Promise<T>) => Promise<T>;
-  /** See {@link Services.engine}. Default: a table of its own for each. */
-  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
-  /** Sees every message come and go. */
-  readonly witness?: Witness;
-}
-
-/** What {@link Host.turn} says about the next one. */
-export interface TurnResult {
-  /** Take another turn as soon as the event loop has had its own. */
-  readonly again: boolean;
-  /** Otherwise at this instant at the latest; undefined: only when something arrives. */
-  readonly next: number | undefined;
-  /** It holds so much mail that is not due yet that it reads no more before `next`. */
-  readonly deaf: boolean;
-}
 
 const NO_TURN: TurnResult = { again: false, next: undefined, deaf: false };
 
