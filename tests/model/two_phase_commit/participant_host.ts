@@ -75,6 +75,7 @@ export class ParticipantHost {
       state[place] = 0;
       if (this.world.lock(state, index) === Lock.HELD) broken ??= "what is forgotten holds no lock";
       this.world.setLock(state, index, Lock.NONE);
+      state[this.world.disk(index)]! &= (1 << Disk.ORPHAN_SHIFT) - 1;
     }
     return broken;
   }
