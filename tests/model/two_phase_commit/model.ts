@@ -5,7 +5,6 @@
  * @module
  */
 import type { Lives } from "../../../runtime/checker/lives.ts";
-import { compareWords, permutations } from "../../../runtime/checker/permutations.ts";
 import type { Emit, Model, Words } from "../../../runtime/checker/model.ts";
 import { Act, act, number, stepsOf, tell } from "./actions.ts";
 import { CoordinatorHost } from "./coordinator_host.ts";
@@ -13,6 +12,7 @@ import { HolderHost } from "./holder_host.ts";
 import { ParticipantHost } from "./participant_host.ts";
 import { type Hosts, invariants, possibilities } from "./rules.ts";
 import { show } from "./show.ts";
+import { canonizer } from "./symmetry.ts";
 import {
   type CommitOptions,
   COORDINATOR,
@@ -21,8 +21,6 @@ import {
   FACTS,
   Lock,
   LOG,
-  PER_HOLDER,
-  PER_PARTICIPANT,
   Phase,
   World,
 } from "./world.ts";
@@ -215,42 +213,4 @@ function faults(hosts: Hosts, state: Words, emit: Emit): void {
   if (used[2]! < crashes.holders) {
     for (let i = 0; i < holders; i++) attempt(Act.CRASH_HOLDER, i);
   }
-}
-
-/** The least of all states that differ only in which participant is which; holders stay in place. */
-function canonizer({ world, coordinator, participant }: Hosts): (state: Words) => void {
-  const { participants, holders } = world.options;
-  const [, ...orders] = permutations(participants);
-  const permuters = orders.map((order) => ({
-    order,
-    network: world.network.permuter(world.messages.map(({ type, index, asker }) => {
-      const holds = ["hold", "releaseCommit", "releaseAbort", "held"].includes(type);
-      return holds
-        ? world.number(type, index)
-        : world.number(type, order[index]!, asker === undefined ? undefined : order[asker]!);
-    })),
-  }));
-  const image = new Uint16Array(world.width);
-  const least = new Uint16Array(world.width);
-  return (state) => {
-    least.set(state);
-    for (const { order, network } of permuters) {
-      image[COORDINATOR] = state[COORDINATOR] === 0
-        ? 0
-        : coordinator.lives.permuted(state[COORDINATOR]! - 1, order) + 1;
-      image[LOG] = state[LOG]!;
-      image[FACTS] = state[FACTS]!;
-      for (let i = 0; i < participants; i++) {
-        const [from, to] = [world.life(i), world.life(order[i]!)];
-        image[to] = state[from] === 0 ? 0 : participant.lives.permuted(state[from]! - 1, order) + 1;
-        for (let word = 1; word < PER_PARTICIPANT; word++) image[to + word] = state[from + word]!;
-      }
-      for (let word = 0; word < PER_HOLDER * holders; word++) {
-        image[world.holder(0) + word] = state[world.holder(0) + word]!;
-      }
-      network(state, image);
-      if (compareWords(image, least) < 0) least.set(image);
-    }
-    state.set(least);
-  };
 }
