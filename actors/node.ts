@@ -50,6 +50,7 @@ export interface NodeStatus {
 const LOAD_MS = 1000;
 const RETRY_MS = 50;
 const PATIENCE_MS = 15_000;
+const ATTEMPT_MS = 2000;
 /** A role that hangs must not keep the others from an orderly stop. */
 const STOP_PATIENCE_MS = 1000;
 
@@ -203,9 +204,13 @@ class NodeActor implements Role {
     return this.services.ask(role, type, null, PATIENCE_MS);
   }
 
-  /** A role that is just being restarted is waited for: nobody would start this node again. */
+  /**
+   * A role that is just being restarted, or ends before it can answer, is asked again: nobody would
+   * start this node once more.
+   */
   async #startRole(role: string): Promise<void> {
-    await this.#persevere(PATIENCE_MS, () => this.#tell(role, "$start"));
+    const start = () => this.services.ask(role, "$start", null, ATTEMPT_MS);
+    await this.#persevere(PATIENCE_MS, start);
   }
 
   #bid(role: string, type: string): Promise<unknown> {

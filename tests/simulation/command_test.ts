@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 const ROOT = new URL("../../", import.meta.url);
 
 async function run(...args: readonly string[]) {
-  const command = new Deno.Command(Deno.execPath(), {
+  const command = new Deno.Command("deno", {
     cwd: ROOT,
     args: [
       "run",

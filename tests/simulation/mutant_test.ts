@@ -39,7 +39,7 @@ const MUTANTS: readonly {
       states.preparing.entry = [states.preparing.entry, voteYes];
     }),
     scenario: "crashes",
-    by: ["atomic_votes"],
+    by: ["atomic_votes", "events_handled"],
   },
   {
     name: "a coordinator tells of a commit before it is durable",

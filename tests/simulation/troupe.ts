@@ -19,6 +19,13 @@ const client = {
   create: () => ({ messages: { peerStatus: { accepts: anything, handle: () => {} } } }),
 } satisfies RoleDefinition<never>;
 
+/** Without gateways a coordinator takes requests from anybody. */
+function approachable(role: RolePlan): RolePlan {
+  if (role.kind !== "coordinator") return role;
+  const { gateways: _, ...config } = role.spec.config as Record<string, unknown>;
+  return { ...role, spec: { ...role.spec, config } };
+}
+
 /** Roles and their supervisor. */
 export class Troupe {
   readonly #system: ClusterSystem;
@@ -39,7 +46,8 @@ export class Troupe {
     const { host, spawner, switchboard } = this.#system;
     if (switchboard.epoch === 0) switchboard.nextEpoch();
     const linked = (from: string, to: string) => switchboard.get(from, to) !== undefined;
-    this.#roles = planRoles(plan, host.address, linked).filter(({ kind }) => kinds.includes(kind));
+    this.#roles = planRoles(plan, host.address, linked).filter(({ kind }) => kinds.includes(kind))
+      .map(approachable);
     this.#supervisor = new Supervisor({
       spawner,
       timers: host.timers,
