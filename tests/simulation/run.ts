@@ -168,7 +168,10 @@ class Play {
   async #heal(): Promise<boolean> {
     const { system, hub } = this.stage;
     const healedAt = system.now;
-    let lookAt = healedAt + SETTLE_MS;
+    // Whoever was silent until now may still be given up before its next heartbeat.
+    const { heartbeatIntervalMs } = this.stage.plan.settings;
+    const monitored = this.stage.addresses.some((address) => address.endsWith("/monitor"));
+    let lookAt = healedAt + (monitored ? 2 * heartbeatIntervalMs : 0) + SETTLE_MS;
     const settled = () => {
       if (system.now < lookAt) return false;
       lookAt = system.now + 20;

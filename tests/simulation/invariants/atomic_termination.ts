@@ -4,10 +4,12 @@ import type { InvariantDefinition } from "../invariant.ts";
 const SETTLED: Readonly<Record<string, ReadonlySet<string>>> = {
   "twoPhaseCommit.coordinator": new Set(["ended", "aborted"]),
   "twoPhaseCommit.participant": new Set(["committed", "aborted", "votedNo", "forgotten", "idle"]),
-  "twoPhaseCommit.holder": new Set(["idle", "installed", "released", "expired"]),
 };
 
-/** Once faults are over, every transaction comes to its end at everyone who has heard of it. */
+/**
+ * Once faults are over, every transaction comes to its end at everyone who votes or decides. Edges
+ * are left out: a late copy of a hold makes one hold once more, until its lease runs out.
+ */
 export const invariant: InvariantDefinition = {
   name: "atomic_termination",
   says: "after healing, everybody reaches a decision (AC5)",
