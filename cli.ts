@@ -1,5 +1,5 @@
 /**
- * The one entry of the tasks: `cluster`, `bench` and `help`.
+ * The one entry of the tasks: `cluster`, `bench`, `simulate`, `check` and `help`.
  *
  * @module
  */
@@ -14,6 +14,8 @@ const HELP = `Usage: deno task COMMAND [OPTIONS]
 
   cluster   start a cluster, serve its API and drive traffic
   bench     measure something beside its baseline
+  simulate  play scenarios in virtual time, with faults, and watch what must hold
+  check     search every state of a model of the machines that ship, or look for mutants of them
   help      print this
 
 deno task COMMAND --help tells the options of a command.
@@ -21,10 +23,18 @@ deno task COMMAND --help tells the options of a command.
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   cluster: clusterCommand,
-  // Not loaded with the rest: the benches are no part of the published package.
+  // Not loaded with the rest: benches, simulations and models are no part of the published package.
   bench: async (args) => {
     const { bench } = await import("./tests/bench/main.ts");
     return await bench(args);
+  },
+  simulate: async (args) => {
+    const { simulate } = await import("./tests/simulation/main.ts");
+    return await simulate(args);
+  },
+  check: async (args) => {
+    const { check } = await import("./tests/model/main.ts");
+    return await check(args);
   },
   help: () => {
     writeAll(Deno.stdout, HELP);

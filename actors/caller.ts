@@ -5,7 +5,6 @@
  * @module
  */
 import { call, type CallEvent } from "../protocols/rpc/call.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { Instances } from "../runtime/instances.ts";
 import { AskFailed, type Services } from "../runtime/role.ts";
 
@@ -59,7 +58,7 @@ export class Caller {
   /** A caller without calls. */
   constructor(private readonly services: Services) {
     this.#calls = new Instances<Facts, CallEvent>({
-      engine: new TableEngine(call),
+      engine: services.engine(call),
       timers: services.timers,
       now: () => services.clock.now(),
       observe: () => services.observe(),

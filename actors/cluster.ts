@@ -62,6 +62,8 @@ export class Cluster {
       log: (kind, text) => this.#log(host.address, kind, text),
       ...(hooks.supervision === undefined ? {} : { policy: hooks.supervision }),
       ...(hooks.hangMs === undefined ? {} : { hangMs: hooks.hangMs }),
+      engine: (machine) => host.engine(machine),
+      observe: () => host.observe(),
       spawned: (address, _, first) => void this.#spawned(address, first),
       ended: (address, reason) => this.#ended(address, reason),
       gaveUp: () => this.#lost++,

@@ -21,7 +21,6 @@ import {
   recoverCoordinator,
 } from "../protocols/two_phase_commit/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   defineRole,
@@ -87,7 +86,7 @@ class Coordinator implements Role {
       written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
-      engine: new TableEngine(coordinator),
+      engine: services.engine(coordinator),
       effects: this.#effects.performers(),
       timers: services.timers,
       now: () => services.clock.now(),

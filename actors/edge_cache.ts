@@ -13,7 +13,6 @@ import {
 } from "../protocols/two_phase_commit/messages.ts";
 import { edgeLease } from "../protocols/two_phase_commit/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import { hasId, isStrings } from "./guards.ts";
@@ -80,7 +79,7 @@ export class EdgeCache {
   constructor(private readonly services: Services, private readonly options: EdgeCacheOptions) {
     this.leaseMs = edgeLease(options.leaseMs, options.driftPpm);
     this.#holders = new Instances<Facts, HolderEvent>({
-      engine: new TableEngine(holder),
+      engine: services.engine(holder),
       timers: services.timers,
       now: () => services.clock.now(),
       observe: () => services.observe(),

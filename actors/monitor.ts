@@ -6,7 +6,6 @@
  */
 import { emitter, type EmitterEvent } from "../protocols/heartbeat/emitter.ts";
 import { monitor, type MonitorEvent } from "../protocols/heartbeat/monitor.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   defineRole,
@@ -57,7 +56,7 @@ class Monitor implements Role {
     const now = () => services.clock.now();
     const observe = () => services.observe();
     this.#watched = new Instances<Watched, MonitorEvent>({
-      engine: new TableEngine(monitor),
+      engine: services.engine(monitor),
       timers,
       now,
       observe,
@@ -72,7 +71,7 @@ class Monitor implements Role {
       },
     });
     this.#emitter = new Instances<undefined, EmitterEvent>({
-      engine: new TableEngine(emitter),
+      engine: services.engine(emitter),
       timers,
       now,
       observe,

@@ -6,7 +6,6 @@
  */
 import { node, type NodeMessage, type Step } from "../protocols/lifecycle/node.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   defineRole,
@@ -51,6 +50,7 @@ export interface NodeStatus {
 const LOAD_MS = 1000;
 const RETRY_MS = 50;
 const PATIENCE_MS = 15_000;
+const ATTEMPT_MS = 2000;
 /** A role that hangs must not keep the others from an orderly stop. */
 const STOP_PATIENCE_MS = 1000;
 
@@ -74,7 +74,7 @@ class NodeActor implements Role {
 
   constructor(private readonly services: Services, private readonly config: NodeConfig) {
     this.#life = new Instances<undefined, NodeMessage>({
-      engine: new TableEngine(node),
+      engine: services.engine(node),
       timers: services.timers,
       now: () => services.clock.now(),
       observe: () => services.observe(),
@@ -160,9 +160,9 @@ class NodeActor implements Role {
     loadingConfiguration: () => this.#checkConfiguration(),
     openingMailboxes: () => this.#all(this.#roles, (role) => this.#reach(role)),
     connecting: () => this.#all(this.config.peers, (peer) => this.#greet(peer)),
-    joiningGroups: () => this.#all(this.config.durable, (role) => this.#tell(role, "$start")),
-    monitoring: () => this.#tell(this.config.monitor, "$start"),
-    enabling: () => this.#all(this.config.gateways, (role) => this.#tell(role, "$start")),
+    joiningGroups: () => this.#all(this.config.durable, (role) => this.#startRole(role)),
+    monitoring: () => this.#startRole(this.config.monitor),
+    enabling: () => this.#all(this.config.gateways, (role) => this.#startRole(role)),
     optimising: () => {
       this.#optimising = true;
       this.#informLoad();
@@ -202,6 +202,15 @@ class NodeActor implements Role {
 
   #tell(role: string, type: string): Promise<unknown> {
     return this.services.ask(role, type, null, PATIENCE_MS);
+  }
+
+  /**
+   * A role that is just being restarted, or ends before it can answer, is asked again: nobody would
+   * start this node once more.
+   */
+  async #startRole(role: string): Promise<void> {
+    const start = () => this.services.ask(role, "$start", null, ATTEMPT_MS);
+    await this.#persevere(PATIENCE_MS, start);
   }
 
   #bid(role: string, type: string): Promise<unknown> {

@@ -15,7 +15,6 @@ import {
   coordinatorLease,
   recoverParticipant,
 } from "../protocols/two_phase_commit/rules.ts";
-import { TableEngine } from "../runtime/engine.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import {
@@ -92,7 +91,7 @@ class Participant<Op> implements Role {
       written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
-      engine: new TableEngine(participant),
+      engine: services.engine(participant),
       effects: this.#effects.performers(),
       timers: services.timers,
       now: () => services.clock.now(),

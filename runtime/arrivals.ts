@@ -18,6 +18,8 @@ const MOST_HELD_BYTES = 16 * 1024 * 1024;
 /** The way in of one role. */
 export class Arrivals {
   #heldBytes = 0;
+  /** Envelopes that are on the wire still. */
+  held = 0;
 
   /** @param dispatch takes each envelope with its decoded body */
   constructor(
@@ -60,8 +62,10 @@ export class Arrivals {
    */
   #hold(frame: Frame): void {
     this.#heldBytes += frame.bytes.length;
+    this.held += frame.count;
     this.timers.set(frame.due, () => {
       this.#heldBytes -= frame.bytes.length;
+      this.held -= frame.count;
       this.#open(frame);
     });
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address, DeadLetter, DeadLetterReason } from "./ports.ts";
+import type { Witness } from "./witness.ts";
 
 const KEPT = 100;
 
@@ -13,7 +14,7 @@ export class DeadLetters {
   readonly #counts: Partial<Record<DeadLetterReason, number>> = {};
 
   /** @param state tells the state of the role at the moment */
-  constructor(private readonly state: () => string) {}
+  constructor(private readonly state: () => string, private readonly witness?: Witness) {}
 
   /** Adds one, or `count` of a kind. */
   add(
@@ -22,7 +23,9 @@ export class DeadLetters {
     count = 1,
   ): void {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + count;
-    this.#last.push({ reason, to, from, type, state: this.state() });
+    const letter = { reason, to, from, type, state: this.state() };
+    this.#last.push(letter);
+    this.witness?.dead(letter, count);
     if (this.#last.length > KEPT) this.#last.shift();
   }
 

@@ -11,7 +11,9 @@ import { Arrivals } from "./arrivals.ts";
 import { Asks, REPLY, type Reply } from "./asks.ts";
 import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
+import { type Engine, TableEngine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
+import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
 import { isOversized, Outbox, type Traffic } from "./outbox.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
@@ -25,6 +27,9 @@ import {
 } from "./role.ts";
 import { RoleLife } from "./role_life.ts";
 import { Timers } from "./timers.ts";
+import type { AnyStateMachine } from "./xstate_types.ts";
+
+export type * from "./host_hooks.ts";
 
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
 const BLOCKED_RETRY_MS = 0.5;
@@ -34,30 +39,6 @@ const OPEN_STATES: ReadonlySet<string> = new Set(["serving", "draining", "draine
 const LIFE: ReadonlySet<string> = new Set(["$start", "$drain", "$stop", "$flush", "$persist"]);
 /** Node of the calling thread of a system. */
 const MAIN_NODE = "main";
-
-/** Hooks of the process the host runs in. */
-export interface HostHooks {
-  /** Something arrived outside of a turn: take one soon. */
-  readonly wake: () => void;
-  /** Takes what the role says to the operator. */
-  readonly log: (kind: LogKind, text: string) => void;
-  /** The role is gone: `undefined` after an orderly stop. */
-  readonly ended: (error: Error | undefined) => void;
-  /** Epoch of the roster. */
-  readonly epoch: () => number;
-  /** See {@link Services.outside}. */
-  readonly outside?: <T>(work: Promise<T>) => Promise<T>;
-}
-
-/** What {@link Host.turn} says about the next one. */
-export interface TurnResult {
-  /** Take another turn as soon as the event loop has had its own. */
-  readonly again: boolean;
-  /** Otherwise at this instant at the latest; undefined: only when something arrives. */
-  readonly next: number | undefined;
-  /** It holds so much mail that is not due yet that it reads no more before `next`. */
-  readonly deaf: boolean;
-}
 
 const NO_TURN: TurnResult = { again: false, next: undefined, deaf: false };
 
@@ -87,17 +68,29 @@ export class Host implements Services {
     private readonly hooks: HostHooks,
   ) {
     this.node = nodeOf(address);
-    this.#dead = new DeadLetters(() => this.state);
+    this.#dead = new DeadLetters(() => this.state, hooks.witness);
     this.#asks = new Asks(ports.transport.incarnation, this.timers);
     this.#journal = new GroupCommit(ports.openStore, this.timers, ports.clock);
-    this.#outbox = new Outbox(address, ports, hooks.epoch, this.#traffic, (reason, envelope) => {
-      this.#dead.add(reason, { ...envelope, from: this.address });
-    });
+    this.#outbox = new Outbox(
+      address,
+      ports,
+      hooks.epoch,
+      this.#traffic,
+      (reason, envelope) => {
+        this.#dead.add(reason, { ...envelope, from: this.address });
+      },
+      undefined,
+      hooks.witness,
+    );
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
+      hooks.witness?.delivered(envelope);
       this.#dispatch(envelope, body);
+      hooks.witness?.handled();
     });
     this.#role = definition.create(this, config as never);
     this.#life = new RoleLife({
+      address,
+      observe: () => this.#observer,
       role: this.#role,
       journal: this.#journal,
       timers: this.timers,
@@ -148,6 +141,9 @@ export class Host implements Services {
   }
   log(kind: LogKind, text: string): void {
     this.hooks.log(kind, text);
+  }
+  engine(machine: AnyStateMachine): Engine<unknown> {
+    return this.hooks.engine?.(machine) ?? new TableEngine(machine);
   }
   observe(): Observer | undefined {
     return this.#observer;
@@ -300,6 +296,11 @@ export class Host implements Services {
   /** Opens the store; called by roles that keep one, in `recover`. */
   openStore(): Store {
     return this.#journal.open();
+  }
+
+  /** Envelopes it has: on the wire towards it, and in frames that full mailboxes refused. */
+  get inHand(): { readonly held: number; readonly parked: number } {
+    return { held: this.#arrivals.held, parked: this.#outbox.parked };
   }
 
   /** Figures of host and role. */

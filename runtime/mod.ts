@@ -48,4 +48,5 @@ export * from "./supervisor.ts";
 export type * from "./supervisor_machine.ts";
 export * from "./switchboard.ts";
 export * from "./timers.ts";
+export type * from "./witness.ts";
 export type * from "./xstate_types.ts";

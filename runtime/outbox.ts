@@ -17,6 +17,7 @@ import type {
   SendResult,
 } from "./ports.ts";
 import { nodeOf, roleAddress } from "./role.ts";
+import type { Witness } from "./witness.ts";
 
 /** Bounds in bytes of what may wait for one destination. */
 export interface OutboxLimits {
@@ -85,6 +86,7 @@ export class Outbox {
     private readonly traffic: Traffic,
     private readonly dead: (reason: DeadLetterReason, envelope: Outgoing) => void,
     private readonly limits: OutboxLimits = LIMITS,
+    private readonly witness?: Witness,
   ) {}
 
   /** Takes an envelope for the end of the turn. */
@@ -132,6 +134,15 @@ export class Outbox {
     return bytes;
   }
 
+  /** Envelopes in frames that a full mailbox has not taken yet. */
+  get parked(): number {
+    let parked = 0;
+    for (const { lanes } of this.#dirty) {
+      for (const lane of lanes) for (const { frame } of lane.parked) parked += frame.count;
+    }
+    return parked;
+  }
+
   /** Sends what can be sent; true if something had to stay. */
   flush(): boolean {
     for (const destination of this.#dirty) {
@@ -166,6 +177,7 @@ export class Outbox {
       const fate = transit(link, bytes.length, now, busyUntil, random);
       if (limited) links.setBusyUntil(own, destination.node, fate.busyUntil);
       this.traffic.sent += envelopes.length;
+      this.witness?.sent(destination.role, envelopes, fate.due.length);
       if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
       if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;
       if (fate.due.length === 0) this.#free(lane, envelopes);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Envelope, Metadata } from "./codec.ts";
+import type { Engine } from "./engine.ts";
 import type { Observer } from "./instances.ts";
 import type {
   Address,
@@ -16,6 +17,7 @@ import type {
   Store,
 } from "./ports.ts";
 import type { Timers } from "./timers.ts";
+import type { AnyStateMachine } from "./xstate_types.ts";
 
 /** Blue, green, yellow and red in the operator's log. */
 export type LogKind = "info" | "success" | "warning" | "failure";
@@ -65,6 +67,8 @@ export interface Services {
   journal(record: unknown, forced: boolean, durable?: () => void): void;
   /** Counts and keeps a message that could not be handled. */
   deadLetter(reason: DeadLetterReason, envelope: Envelope): void;
+  /** Steps the instances of a machine. */
+  engine(machine: AnyStateMachine): Engine<unknown>;
   /** Who looks on at the steps of machines, if anyone. */
   observe(): Observer | undefined;
   /** Makes sure that the host takes a turn soon; call it after work done outside of a turn. */

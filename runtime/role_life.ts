@@ -6,7 +6,10 @@
  */
 import { type AnyActorRef, createActor } from "xstate";
 import type { Envelope } from "./codec.ts";
+import type { Effect } from "./engine.ts";
 import type { GroupCommit } from "./group_commit.ts";
+import type { Observer } from "./instances.ts";
+import type { Address } from "./ports.ts";
 import type { Role } from "./role.ts";
 import { type RoleEvent, roleMachine } from "./role_machine.ts";
 import type { Timers } from "./timers.ts";
@@ -19,6 +22,9 @@ const STARTABLE: ReadonlySet<string> = new Set(["starting", "recovering", "servi
 
 /** What a life needs of its host. */
 export interface LifeParts {
+  readonly address: Address;
+  /** Who looks on, if anyone. */
+  readonly observe: () => Observer | undefined;
   readonly role: Role;
   readonly journal: GroupCommit;
   readonly timers: Timers;
@@ -39,7 +45,7 @@ export interface LifeParts {
 export class RoleLife {
   readonly #parts: LifeParts;
   readonly #actor: AnyActorRef;
-  readonly #effects: (() => unknown)[] = [];
+  readonly #effects: (Effect & { readonly perform: () => unknown })[] = [];
   readonly #starters: Envelope[] = [];
   readonly #drainers: Envelope[] = [];
   readonly #stoppers: Envelope[] = [];
@@ -47,16 +53,17 @@ export class RoleLife {
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
-    const perform = (effect: () => unknown) => () => void this.#effects.push(effect);
+    const effect = (type: string, perform: () => unknown) => () =>
+      void this.#effects.push({ type, params: undefined, perform });
     this.#actor = createActor(
       roleMachine.provide({
         actions: {
-          recover: perform(() => this.#recover()),
-          serve: perform(() => this.#serve()),
-          drain: perform(() => this.#drain()),
-          answerDrain: perform(() => this.#answer(this.#drainers)),
-          stop: perform(() => this.#stop()),
-          reject: perform(() => parts.unexpected(this.state)),
+          recover: effect("recover", () => this.#recover()),
+          serve: effect("serve", () => this.#serve()),
+          drain: effect("drain", () => this.#drain()),
+          answerDrain: effect("answerDrain", () => this.#answer(this.#drainers)),
+          stop: effect("stop", () => this.#stop()),
+          reject: effect("reject", () => parts.unexpected(this.state)),
         },
       }),
     );
@@ -77,8 +84,12 @@ export class RoleLife {
 
   /** Gives the chart an event, then performs what it named: never inside of XState. */
   #live(event: RoleEvent): void {
+    const before = this.state;
     this.#actor.send(event);
-    for (const effect of this.#effects.splice(0)) effect();
+    const effects = this.#effects.splice(0);
+    const { address, observe } = this.#parts;
+    observe()?.(roleMachine.id, address, event, before, this.state, effects);
+    for (const { perform } of effects) perform();
   }
 
   /** Recovers and serves; who asked is answered when it does. */

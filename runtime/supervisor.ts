@@ -5,8 +5,8 @@
  * @module
  */
 import type { EventObject } from "xstate";
-import { TableEngine } from "./engine.ts";
-import { type Instance, Instances } from "./instances.ts";
+import { type Engine, TableEngine } from "./engine.ts";
+import { type Instance, Instances, type Observer } from "./instances.ts";
 import type { Address, RoleSpec, Spawned, Spawner } from "./ports.ts";
 import type { LogKind } from "./role.ts";
 import {
@@ -15,6 +15,7 @@ import {
   supervisionMachine,
 } from "./supervisor_machine.ts";
 import type { Timers } from "./timers.ts";
+import type { AnyStateMachine } from "./xstate_types.ts";
 
 /** Restart policy unless told otherwise. */
 export const SUPERVISION: SupervisionInput = {
@@ -44,6 +45,10 @@ export interface SupervisorOptions {
   readonly spawned?: (address: Address, incarnation: number, first: boolean) => void;
   /** A role ended, and why. */
   readonly ended?: (address: Address, reason: string) => void;
+  /** Steps the charts. Default: a table of its own. */
+  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  /** Who looks on at the steps of the charts, if anyone. */
+  readonly observe?: () => Observer | undefined;
   /** A role was restarted too often and is given up. */
   readonly gaveUp?: (address: Address) => void;
 }
@@ -69,7 +74,8 @@ export class Supervisor {
   /** A supervisor without roles. */
   constructor(private readonly options: SupervisorOptions) {
     this.#roles = new Instances<Facts, SupervisionEvent & EventObject>({
-      engine: new TableEngine(supervisionMachine),
+      engine: options.engine?.(supervisionMachine) ?? new TableEngine(supervisionMachine),
+      observe: () => options.observe?.(),
       timers: options.timers,
       now: options.now,
       effects: {

@@ -116,7 +116,13 @@ export const supervisionMachine: AnyStateMachine = setup({
       },
     },
     held: {
-      on: { exited: {}, spawned: { actions: "terminate" }, resume: "starting", retire: "retired" },
+      on: {
+        exited: {},
+        spawned: { actions: "terminate" },
+        hung: { actions: "fence" }, // It was told to end and cannot: it must not go on later.
+        resume: "starting",
+        retire: "retired",
+      },
     },
     retiring: {
       on: {

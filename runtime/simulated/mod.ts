@@ -7,6 +7,7 @@
 export * from "./system.ts";
 export * from "./scheduler.ts";
 export * from "./store.ts";
+export * from "./conditions.ts";
 export * from "./spawner.ts";
 export * from "./transport.ts";
 export * from "./process.ts";

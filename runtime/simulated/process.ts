@@ -8,6 +8,7 @@ import { Host, type HostHooks } from "../host.ts";
 import type { Address, Ports, Spawned } from "../ports.ts";
 import type { RoleDefinition } from "../role.ts";
 import type { Timer } from "../timers.ts";
+import type { DriftingClock } from "./conditions.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedStore } from "./store.ts";
@@ -34,16 +35,22 @@ export interface ProcessOptions {
   readonly config: unknown;
   /** Virtual time. */
   readonly scheduler: Scheduler;
+  /** The clock of its node. */
+  readonly clock: DriftingClock;
   /** The system's own randomness: the order of turns. */
   readonly lag: SimulatedRandom;
+  /** How long a turn of this node waits at most, in ms, if it is slow. */
+  readonly slowness: () => number | undefined;
   /** What its host is given. */
   readonly ports: Omit<Ports, "openStore">;
   /** Opens the store; undefined for a role that was given none. */
   readonly openStore: ((changed: () => void) => SimulatedStore) | undefined;
   /** What its host calls. */
-  readonly hooks: Pick<HostHooks, "log" | "epoch" | "outside">;
+  readonly hooks: Omit<HostHooks, "wake" | "ended">;
   /** Counts a turn. */
   readonly beat: () => void;
+  /** A turn has been taken. */
+  readonly turned?: ((process: Process) => void) | undefined;
   /** The process is gone. */
   readonly gone: (process: Process) => void;
 }
@@ -63,6 +70,10 @@ export class Process implements Spawned {
   #gone = false;
   #paused = false;
   #doomed = false;
+  /** Whether it may not speak any more. */
+  fenced = false;
+  /** Why it ended; undefined while it runs. */
+  reason: string | undefined;
 
   /** Makes the role; it sees nothing before its first turn. */
   constructor(private readonly options: ProcessOptions) {
@@ -87,8 +98,9 @@ export class Process implements Spawned {
 
   /** Takes a turn soon. */
   wake(): void {
-    const { scheduler, lag } = this.options;
-    this.#schedule(scheduler.now() + lag.between(LEAST_LAG_MS, MOST_LAG_MS));
+    const { scheduler, lag, slowness } = this.options;
+    if (this.#turn !== undefined && this.#turn.due <= scheduler.now() + LEAST_LAG_MS) return;
+    this.#schedule(scheduler.now() + lag.between(LEAST_LAG_MS, slowness() ?? MOST_LAG_MS));
   }
 
   #schedule(due: number): void {
@@ -106,10 +118,21 @@ export class Process implements Spawned {
     this.options.beat();
     const { again, next } = this.host.turn();
     if (this.#doomed) return this.terminate();
-    if (again) this.wake();
-    const now = this.options.scheduler.now();
-    if (next !== undefined && next <= now) this.wake();
-    else this.#schedule(Math.min(next ?? Infinity, now + BEAT_MS));
+    this.options.turned?.(this);
+    const { clock, scheduler } = this.options;
+    if (again || (next !== undefined && next <= clock.now())) return this.wake();
+    const due = next === undefined ? Infinity : clock.trueTime(next);
+    this.#schedule(Math.min(due, scheduler.now() + BEAT_MS));
+  }
+
+  /** Messages in its mailbox. */
+  get depth(): number {
+    return this.options.ports.transport.depth().messages;
+  }
+
+  /** Of a process that is gone: messages in its mailbox that its successor will find there. */
+  get inherited(): number {
+    return this.fenced ? 0 : this.depth;
   }
 
   /** Hangs it like a thread that never yields: no turn, no beat, until {@link Process.resume}. */
@@ -137,6 +160,7 @@ export class Process implements Spawned {
     if (this.#gone) return;
     this.#gone = true;
     if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
+    this.reason = reason;
     this.#store?.crash(); // Of no effect on a store that was closed.
     this.#exit.resolve(reason);
     this.options.gone(this);

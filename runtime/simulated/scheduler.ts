@@ -14,6 +14,8 @@ export const EPOCH_MS = 1_767_225_600_000;
 export class Scheduler implements Clock {
   readonly #events = new Timers();
   #now = 0;
+  /** How many events have happened. */
+  taken = 0;
 
   now(): number {
     return this.#now;
@@ -48,6 +50,7 @@ export class Scheduler implements Clock {
     const next = this.#events.next();
     if (next === undefined || next > limit) return false;
     this.#now = next;
+    this.taken++;
     this.#events.take()!();
     return true;
   }

@@ -4,16 +4,42 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import type { Engine } from "../engine.ts";
 import type { InboxSize } from "../inbox.ts";
-import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
+import type { Observer } from "../instances.ts";
+import type { Address, RoleSpec, SendResult, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
 import { type LogKind, nodeOf, type RoleDefinition } from "../role.ts";
 import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
+import type { Witness } from "../witness.ts";
+import type { AnyStateMachine } from "../xstate_types.ts";
+import { type Conditions, DriftingClock } from "./conditions.ts";
 import { Process } from "./process.ts";
 import { SimulatedRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SimulatedDisks } from "./store.ts";
+import type { SimulatedDisks, WrittenBatch } from "./store.ts";
 import { Mailbox, type Served, type SimulatedDirectory, SimulatedTransport } from "./transport.ts";
+
+/** Node of the one who drives the simulation; linked to every other node without delay. */
+export const MAIN_NODE = "main";
+
+/** Who looks on at a simulated system. All of it is optional, and none of it changes a run. */
+export interface Onlooker {
+  /** Steps the machines in place of tables of their own: it may count, or step other machines. */
+  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  /** Told of every step of a role's machines. */
+  readonly observe?: (address: Address) => Observer;
+  /** Told of every message of a role. */
+  readonly witness?: (address: Address) => Witness;
+  /** A frame of so many messages reached the mailbox of `to`, or did not. */
+  readonly transmitted?: (from: Address, to: Address, count: number, result: SendResult) => void;
+  /** A role took a turn. One that is fenced is out of the world: nothing is told of it. */
+  readonly turned?: (process: Process) => void;
+  /** An incarnation is gone, or fenced. */
+  readonly gone?: (process: Process) => void;
+  /** A batch has become durable. */
+  readonly written?: (key: string, batch: WrittenBatch) => void;
+}
 
 /** Options of a {@link SimulatedSpawner}. */
 export interface SimulatedSpawnerOptions {
@@ -29,6 +55,10 @@ export interface SimulatedSpawnerOptions {
   readonly seed: number;
   /** Size of every mailbox. */
   readonly inboxSize?: InboxSize | undefined;
+  /** How the world misbehaves. */
+  readonly conditions: Conditions;
+  /** Who looks on. */
+  readonly onlooker?: Onlooker | undefined;
   /** What roles log. Default: nothing. */
   readonly log?: ((address: Address, kind: LogKind, text: string) => void) | undefined;
 }
@@ -42,6 +72,7 @@ export class SimulatedSpawner implements Spawner {
   readonly #incarnations = new Map<Address, number>();
   readonly #modules = new Map<string, Record<string, unknown>>();
   readonly #lag: SimulatedRandom;
+  readonly #tail: SimulatedRandom;
   #loading: Promise<void> = Promise.resolve();
   #outsideWork: Promise<void> = Promise.resolve();
   #imports = 0;
@@ -50,6 +81,7 @@ export class SimulatedSpawner implements Spawner {
   /** A spawner without roles. */
   constructor(private readonly options: SimulatedSpawnerOptions) {
     this.#lag = new SimulatedRandom(deriveSeed(options.seed, "turns"));
+    this.#tail = new SimulatedRandom(deriveSeed(options.seed, "tail"));
   }
 
   /** Whether a module is being imported, or a role does work outside: virtual time waits. */
@@ -127,8 +159,12 @@ export class SimulatedSpawner implements Spawner {
     definition: RoleDefinition<never>,
   ): Process {
     const { address, store } = spec;
-    const { scheduler, switchboard, directory, disks, seed, log } = this.options;
-    const nodeClock = switchboard.nodeClock(nodeOf(address));
+    const { scheduler, switchboard, directory, disks, seed, log, conditions } = this.options;
+    const { onlooker = {} } = this.options;
+    const node = nodeOf(address);
+    const nodeClock = switchboard.nodeClock(node);
+    const clock = new DriftingClock(scheduler, conditions.rates.get(node) ?? 1);
+    const { transmitted } = onlooker;
     if (this.#processes.has(address)) this.fence(address);
     const { slot, mailbox } = this.#serve(address);
     const incarnation = switchboard.incarnate(slot, this.#incarnations.get(address));
@@ -140,9 +176,11 @@ export class SimulatedSpawner implements Spawner {
       definition,
       config: structuredClone(spec.config),
       scheduler,
+      clock,
       lag: this.#lag,
+      slowness: () => conditions.slowness.get(node),
       ports: {
-        clock: scheduler,
+        clock,
         random: new SimulatedRandom(deriveSeed(seed, `${address}#${incarnation}`)),
         transport: new SimulatedTransport(
           slot,
@@ -151,6 +189,14 @@ export class SimulatedSpawner implements Spawner {
           directory,
           switchboard,
           () => scheduler.now(),
+          {
+            address,
+            clock,
+            delay: (to) => this.#heldUp(node, nodeOf(to)),
+            transmitted: (to, count, result) => {
+              if (!process.fenced) transmitted?.(address, to, count, result);
+            },
+          },
         ),
         links: switchboard,
         nodeClock,
@@ -160,14 +206,31 @@ export class SimulatedSpawner implements Spawner {
         log: (kind, text) => log?.(address, kind, text),
         epoch: () => switchboard.epoch,
         outside: (work) => this.#outside(work),
+        ...(onlooker.engine === undefined ? {} : { engine: onlooker.engine }),
+        ...(onlooker.witness === undefined ? {} : { witness: onlooker.witness(address) }),
+      },
+      turned: (turned) => {
+        if (!turned.fenced) onlooker.turned?.(turned);
       },
       beat: () => switchboard.beat(slot),
-      gone: (gone) => this.#forget(gone),
+      gone: (gone) => {
+        if (!gone.fenced) onlooker.gone?.(gone);
+        this.#forget(gone);
+      },
     });
+    process.host.setObserver(onlooker.observe?.(address));
     process.host.discardOldMail();
     this.#processes.set(address, process);
     switchboard.setRuns(slot, true);
     return process;
+  }
+
+  /** What a packet is held up by on top of its link. The calling thread is not part of the world. */
+  #heldUp(from: string, to: string): number {
+    const { conditions } = this.options;
+    if (conditions.tail === undefined || from === to) return 0;
+    if (from === MAIN_NODE || to === MAIN_NODE) return 0;
+    return conditions.heldUp(this.#tail.next());
   }
 
   #serve(address: Address): { slot: number; mailbox: Mailbox } {
@@ -195,13 +258,16 @@ export class SimulatedSpawner implements Spawner {
   fence(address: Address): void {
     const process = this.#processes.get(address);
     if (process === undefined) return;
-    const { switchboard } = this.options;
+    const { switchboard, onlooker } = this.options;
     switchboard.incarnate(process.slot);
     switchboard.setRuns(process.slot, false);
     this.#processes.delete(address);
     // It may still hold its mailbox: a successor gets a slot and a mailbox of its own.
     this.#served.delete(address);
     this.#zombies.add(process);
+    process.fenced = true;
+    process.reason = "fenced";
+    onlooker?.gone?.(process);
     process.terminate();
   }
 
@@ -219,6 +285,21 @@ export class SimulatedSpawner implements Spawner {
   /** Ends a role at once, wherever it is. @throws {RangeError} if none runs there. */
   crash(address: Address): void {
     this.#find(address).end("crashed");
+  }
+
+  /** The present process of an address, if one runs there. */
+  process(address: Address): Process | undefined {
+    return this.#processes.get(address);
+  }
+
+  /** Lets a mailbox be full, whatever is in it. Returns how to let it take mail again. */
+  jam(address: Address, what: "normal" | "all"): () => void {
+    const mailbox = this.#served.get(address)?.mailbox;
+    if (mailbox === undefined) throw new RangeError(`Nothing was ever served at ${address}`);
+    mailbox.jammed = what;
+    return () => {
+      mailbox.jammed = "no";
+    };
   }
 
   /** Hangs a role. Returns how to let it go on, which works even after it was fenced. */

@@ -21,10 +21,30 @@ export interface CommitDelay {
 
 const COMMIT_DELAY: CommitDelay = { minMs: 0.2, maxMs: 3 };
 
+/** What became durable together. */
+export interface WrittenBatch {
+  /** New records; with `checkpoint`, those that stand in for all earlier ones come first. */
+  readonly records: readonly unknown[];
+  /** Whether it stands in for all earlier batches. */
+  readonly checkpoint: boolean;
+  /** Rows as JSON; null deletes. */
+  readonly rows: ReadonlyMap<string, string | null>;
+}
+
+/** What disks are watched and spoilt by. */
+export interface DiskHooks {
+  /** Probability that a crash leaves the first lost batch on the disk in part. */
+  readonly torn?: () => number;
+  /** A batch has become durable. */
+  readonly written?: ((key: string, batch: WrittenBatch) => void) | undefined;
+}
+
 interface Batch {
   readonly first: number;
   readonly last: number;
   readonly body: Uint8Array;
+  /** Of `body`, as it was meant to be. */
+  readonly sum: number;
   /** It stands in for all earlier ones. */
   readonly checkpoint: boolean;
   /** Rows as JSON; null deletes. */
@@ -39,10 +59,31 @@ class Disk {
   /** The store that has it open; an earlier one is refused. */
   owner: SimulatedStore | undefined;
   failure: string | undefined;
+  /** Torn writes found and dropped. */
+  torn = 0;
 
-  constructor(readonly id: string) {}
+  constructor(readonly id: string, readonly key: string, readonly hooks: DiskHooks) {}
+
+  /** A crash came in the middle of a write: the last part of it is missing. */
+  tear(batch: Batch, share: number): void {
+    const length = Math.floor(share * batch.body.length);
+    if (length > 0) this.batches.push({ ...batch, body: batch.body.slice(0, length) });
+  }
+
+  /** Drops a torn last write as a whole, records and rows: its sum does not match. */
+  mend(): void {
+    const last = this.batches.at(-1);
+    if (last === undefined || checksum(last.body) === last.sum) return;
+    this.batches.pop();
+    this.torn++;
+  }
 
   write(batch: Batch): void {
+    this.hooks.written?.(this.key, {
+      records: batch.body.length === 0 ? [] : decode(batch.body) as unknown[],
+      checkpoint: batch.checkpoint,
+      rows: batch.rows,
+    });
     if (batch.checkpoint) this.batches = [];
     if (batch.body.length > 0) this.batches.push(batch);
     this.durable = batch.last;
@@ -62,16 +103,32 @@ export class SimulatedDisks {
     private readonly scheduler: Scheduler,
     private readonly random: SimulatedRandom,
     private readonly delay: CommitDelay = COMMIT_DELAY,
+    private readonly hooks: DiskHooks = {},
   ) {}
 
   /** Opens or creates a store and takes it over. `changed` is called when more is durable. */
   open(key: string, changed: () => void): SimulatedStore {
     let disk = this.#disks.get(key);
     if (disk === undefined) {
-      disk = new Disk(uuid(this.random.bytes(16)));
+      disk = new Disk(uuid(this.random.bytes(16)), key, this.hooks);
       this.#disks.set(key, disk);
     }
     return new SimulatedStore(key, disk, this.scheduler, this.random, this.delay, changed);
+  }
+
+  /** The rows that are durable now, as JSON. */
+  rows(key: string): ReadonlyMap<string, string> {
+    return this.#disks.get(key)?.rows ?? new Map();
+  }
+
+  /** Identity of the store of a key, once it has been opened. */
+  id(key: string): string | undefined {
+    return this.#disks.get(key)?.id;
+  }
+
+  /** Torn writes found and dropped so far. */
+  get torn(): number {
+    return [...this.#disks.values()].reduce((sum, disk) => sum + disk.torn, 0);
   }
 
   /** Makes all commits to a disk fail from now on; undefined: lets them succeed again. */
@@ -85,6 +142,13 @@ export class SimulatedDisks {
   replace(key: string): void {
     this.#disks.delete(key);
   }
+}
+
+/** FNV-1a. */
+function checksum(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5;
+  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193);
+  return sum;
 }
 
 function uuid(bytes: Uint8Array): string {
@@ -120,6 +184,7 @@ export class SimulatedStore implements Store {
     // What an earlier owner has on its way is lost: it was thrown out before it could finish.
     disk.owner?.crash();
     disk.owner = this;
+    disk.mend();
     this.#rows = new Map(disk.rows);
     this.#last = this.#durable = disk.durable;
     this.#bytes = disk.batches.reduce((sum, batch) => sum + batch.body.length, 0);
@@ -203,7 +268,8 @@ export class SimulatedStore implements Store {
     this.#checkpoint = undefined;
     this.#pending.clear();
     this.#last = last;
-    return { first: last - records.length + 1, last, body, checkpoint, rows };
+    const first = last - records.length + 1;
+    return { first, last, body, sum: checksum(body), checkpoint, rows };
   }
 
   #arrived(batch: Batch): void {
@@ -221,13 +287,18 @@ export class SimulatedStore implements Store {
 
   /** The role is gone: of what was on its way, a drawn number of batches made it. */
   crash(): void {
-    this.#end(Math.floor(this.random.next() * (this.#onTheirWay.length + 1)));
+    const torn = this.disk.hooks.torn?.() ?? 0;
+    const survivors = Math.floor(this.random.next() * (this.#onTheirWay.length + 1));
+    this.#end(survivors, torn > 0 && this.random.next() < torn ? this.random.next() : 0);
   }
 
-  #end(survivors: number): void {
+  #end(survivors: number, tornShare = 0): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const batch of this.#onTheirWay.splice(0).slice(0, survivors)) this.disk.write(batch);
+    const batches = this.#onTheirWay.splice(0);
+    for (const batch of batches.slice(0, survivors)) this.disk.write(batch);
+    const lost = batches[survivors];
+    if (lost !== undefined && tornShare > 0) this.disk.tear(lost, tornShare);
     if (this.disk.owner === this) this.disk.owner = undefined;
   }
 }

@@ -18,12 +18,11 @@ import { defineRole, type LogKind, nodeOf, type RoleDefinition } from "../role.t
 import { Switchboard } from "../switchboard.ts";
 import { SimulatedRandom } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { SimulatedSpawner } from "./spawner.ts";
+import { Conditions } from "./conditions.ts";
+import { drainMicrotasks } from "./drain.ts";
+import { MAIN_NODE, type Onlooker, SimulatedSpawner } from "./spawner.ts";
 import { type CommitDelay, SimulatedDisks } from "./store.ts";
 import { SimulatedDirectory } from "./transport.ts";
-
-/** Node of the one who drives the simulation; linked to every other node without delay. */
-export const MAIN_NODE = "main";
 
 /** Address of the client. */
 export const CLIENT = `${MAIN_NODE}/client`;
@@ -50,9 +49,16 @@ export interface SimulatedSystemOptions {
   readonly log?: (address: Address, kind: LogKind, text: string) => void;
   /** Size of every mailbox. */
   readonly inboxSize?: InboxSize;
+  /** How the world misbehaves. Default: it does not. */
+  readonly conditions?: Conditions;
+  /** Who looks on. */
+  readonly onlooker?: Onlooker;
   /** How long commits take. Default 0.2 to 3 ms. */
   readonly commitDelay?: CommitDelay;
 }
+
+/** Events between two trips through the event loop, where microtasks can be run without one. */
+const SLICE = 256;
 
 const silent = defineRole<undefined>({ name: "client", create: () => ({ messages: {} }) });
 
@@ -64,12 +70,14 @@ export class SimulatedSystem implements AsyncDisposable {
     readonly spawner: SimulatedSpawner,
     readonly disks: SimulatedDisks,
     readonly host: Host,
+    readonly conditions: Conditions,
     private readonly directory: SimulatedDirectory,
   ) {}
 
   /** Makes a system without roles. @throws {RangeError} for bad nodes or links. */
   static create(options: SimulatedSystemOptions): SimulatedSystem {
-    const { seed = 1, inboxSize, log, commitDelay } = options;
+    const { seed = 1, inboxSize, log, commitDelay, onlooker } = options;
+    const { conditions = new Conditions() } = options;
     const switchboard = new Switchboard([MAIN_NODE, ...options.nodes]);
     for (const node of options.nodes) {
       switchboard.connect(MAIN_NODE, node, LOCAL_LINK);
@@ -81,7 +89,10 @@ export class SimulatedSystem implements AsyncDisposable {
     const scheduler = new Scheduler();
     const directory = new SimulatedDirectory();
     const diskRandom = new SimulatedRandom(deriveSeed(seed, "disks"));
-    const disks = new SimulatedDisks(scheduler, diskRandom, commitDelay);
+    const disks = new SimulatedDisks(scheduler, diskRandom, commitDelay, {
+      torn: () => conditions.torn,
+      written: onlooker?.written,
+    });
     const spawner = new SimulatedSpawner({
       scheduler,
       switchboard,
@@ -90,12 +101,14 @@ export class SimulatedSystem implements AsyncDisposable {
       seed,
       inboxSize,
       log,
+      conditions,
+      onlooker,
     });
     const address = CLIENT;
     const client = options.client ?? (silent as RoleDefinition<never>);
     const { host } = spawner.launch({ address, config: undefined }, client);
     host.start();
-    return new SimulatedSystem(scheduler, switchboard, spawner, disks, host, directory);
+    return new SimulatedSystem(scheduler, switchboard, spawner, disks, host, conditions, directory);
   }
 
   /** Virtual time in ms since the system was made. */
@@ -150,8 +163,7 @@ export class SimulatedSystem implements AsyncDisposable {
 
   /** Lets everything happen that is due up to the instant `untilMs`. */
   async run(untilMs: number): Promise<void> {
-    await this.#settle();
-    while (this.scheduler.step(untilMs)) await this.#settle();
+    await this.#drive(() => !this.scheduler.step(untilMs));
     this.scheduler.skipTo(untilMs);
   }
 
@@ -173,42 +185,45 @@ export class SimulatedSystem implements AsyncDisposable {
     };
     promise.then(settle, settle);
     const limit = this.now + limitMs;
-    await this.#settle();
-    while (!settled) {
-      if (!this.scheduler.step(limit)) {
-        throw new Error(`Not settled after ${limitMs} ms of virtual time`);
-      }
-      await this.#settle();
-    }
+    await this.#drive(() => settled || !this.scheduler.step(limit));
+    if (!settled) throw new Error(`Not settled after ${limitMs} ms of virtual time`);
     return await promise;
   }
 
   /** Drives the system until a condition holds. @throws {Error} if it does not by `limitMs`. */
   async when(condition: () => boolean, limitMs = 60_000): Promise<void> {
     const limit = this.now + limitMs;
-    await this.#settle();
-    while (!condition()) {
-      if (!this.scheduler.step(limit)) {
-        throw new Error(`Does not hold after ${limitMs} ms of virtual time`);
-      }
-      await this.#settle();
-    }
+    await this.#drive(() => condition() || !this.scheduler.step(limit));
+    if (!condition()) throw new Error(`Does not hold after ${limitMs} ms of virtual time`);
   }
 
   /**
-   * Lets every microtask run: a macrotask begins only when none is left. Virtual time also
-   * stands still while a role's module is imported.
+   * Calls `step` until it is true, each time after every microtask has run. Virtual time also
+   * stands still while a role's module is imported or a role works outside.
    */
-  async #settle(): Promise<void> {
-    do {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    } while (this.spawner.importing);
+  #drive(step: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const slice = (): void => {
+        try {
+          for (let i = 0; i < SLICE && !this.spawner.importing; i++) {
+            if (step()) return resolve();
+            if (drainMicrotasks === undefined) break;
+            drainMicrotasks();
+          }
+        } catch (error) {
+          return reject(error as Error);
+        }
+        setImmediate(slice);
+      };
+      // A macrotask begins only when no microtask is left.
+      setImmediate(slice);
+    });
   }
 
   /** Ends all roles at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.host.close();
     this.spawner.close();
-    await this.#settle();
+    await this.#drive(() => true);
   }
 }

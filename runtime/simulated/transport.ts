@@ -6,6 +6,7 @@
 import { INBOX_SIZE, type InboxSize } from "../inbox.ts";
 import type { Address, Frame, SendResult, Transport } from "../ports.ts";
 import type { Switchboard } from "../switchboard.ts";
+import type { DriftingClock } from "./conditions.ts";
 
 /** What a frame takes besides its bytes, as in the worker's rings. */
 const HEADER = 24;
@@ -14,25 +15,30 @@ interface Lane {
   readonly limit: number;
   frames: Frame[];
   bytes: number;
+  messages: number;
 }
 
 /** One role's mailbox: a lane for normal frames and one of reserved room, read first. */
 export class Mailbox {
   readonly #normal: Lane;
   readonly #urgent: Lane;
+  /** A fault: it takes nothing, or nothing but what the reserved room is for. */
+  jammed: "no" | "normal" | "all" = "no";
 
   /** An empty mailbox. */
   constructor(size: InboxSize = INBOX_SIZE) {
-    this.#normal = { limit: size.normal, frames: [], bytes: 0 };
-    this.#urgent = { limit: size.urgent, frames: [], bytes: 0 };
+    this.#normal = { limit: size.normal, frames: [], bytes: 0, messages: 0 };
+    this.#urgent = { limit: size.urgent, frames: [], bytes: 0, messages: 0 };
   }
 
   /** Copies a frame in; false if there is no room. */
   offer(frame: Frame): boolean {
+    if (this.jammed !== "no" && !(frame.urgent && this.jammed === "normal")) return false;
     const lane = frame.urgent ? this.#urgent : this.#normal;
     const needed = room(frame);
     if (needed > lane.limit / 2 || lane.bytes + needed > lane.limit) return false;
     lane.bytes += needed;
+    lane.messages += frame.count;
     lane.frames.push({ ...frame, bytes: frame.bytes.slice() });
     return true;
   }
@@ -41,15 +47,16 @@ export class Mailbox {
   poll(): Frame | undefined {
     const lane = this.#urgent.frames.length > 0 ? this.#urgent : this.#normal;
     const frame = lane.frames.shift();
-    if (frame !== undefined) lane.bytes -= room(frame);
+    if (frame === undefined) return undefined;
+    lane.bytes -= room(frame);
+    lane.messages -= frame.count;
     return frame;
   }
 
   /** What waits: envelopes and bytes. */
   depth(): { messages: number; bytes: number } {
-    const messages = [...this.#urgent.frames, ...this.#normal.frames]
-      .reduce((sum, frame) => sum + frame.count, 0);
-    return { messages, bytes: this.#urgent.bytes + this.#normal.bytes };
+    const { messages, bytes } = this.#urgent;
+    return { messages: messages + this.#normal.messages, bytes: bytes + this.#normal.bytes };
   }
 }
 
@@ -97,6 +104,18 @@ export class SimulatedDirectory {
   }
 }
 
+/** What a simulated wire does besides what the link model of the sender says. */
+export interface Wire {
+  /** The role's own. */
+  readonly address: Address;
+  /** Of its node: instants in frames are true ones on the way. */
+  readonly clock: DriftingClock;
+  /** Holds a packet up, in ms. */
+  readonly delay: (to: Address) => number;
+  /** A frame of so many messages was handed over, or was not. */
+  readonly transmitted: (to: Address, count: number, result: SendResult) => void;
+}
+
 /** The transport of one simulated role. */
 export class SimulatedTransport implements Transport {
   /** The transport of the role in a slot, as one incarnation of it. */
@@ -107,9 +126,26 @@ export class SimulatedTransport implements Transport {
     private readonly directory: SimulatedDirectory,
     private readonly switchboard: Switchboard,
     private readonly now: () => number,
+    private readonly wire?: Wire,
   ) {}
 
   transmit(to: Address, frame: Frame): SendResult {
+    const result = this.#transmit(to, this.#onTheWire(to, frame));
+    this.wire?.transmitted(to, frame.count, result);
+    return result;
+  }
+
+  /** The frame with the true instant at which it is handed over. */
+  #onTheWire(to: Address, frame: Frame): Frame {
+    if (this.wire === undefined) return frame;
+    const { clock, delay } = this.wire;
+    const more = delay(to);
+    if (more === 0 && (frame.due === 0 || clock.rate === 1)) return frame;
+    const due = frame.due === 0 ? this.now() : clock.trueTime(frame.due);
+    return { ...frame, due: due + more };
+  }
+
+  #transmit(to: Address, frame: Frame): SendResult {
     const found = this.directory.get(to);
     if (found === undefined || !this.switchboard.runs(found.slot)) return "unreachable";
     if (!this.#speaks()) return "unreachable"; // Fenced: an old incarnation is not heard.
@@ -121,7 +157,10 @@ export class SimulatedTransport implements Transport {
 
   receive(): Frame | undefined {
     // A fenced incarnation must not take mail that is meant for its successor.
-    return this.#speaks() ? this.mailbox.poll() : undefined;
+    const frame = this.#speaks() ? this.mailbox.poll() : undefined;
+    if (frame === undefined || frame.due === 0 || this.wire === undefined) return frame;
+    const { clock } = this.wire;
+    return clock.rate === 1 ? frame : { ...frame, due: clock.shown(frame.due) };
   }
 
   #speaks(): boolean {

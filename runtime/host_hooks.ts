@@ -1,0 +1,37 @@
+/**
+ * What a host is given by the process it runs in, and what it says about its turns.
+ *
+ * @module
+ */
+import type { Engine } from "./engine.ts";
+import type { LogKind } from "./role.ts";
+import type { Witness } from "./witness.ts";
+import type { AnyStateMachine } from "./xstate_types.ts";
+
+/** Hooks of the process the host runs in. */
+export interface HostHooks {
+  /** Something arrived outside of a turn: take one soon. */
+  readonly wake: () => void;
+  /** Takes what the role says to the operator. */
+  readonly log: (kind: LogKind, text: string) => void;
+  /** The role is gone: `undefined` after an orderly stop. */
+  readonly ended: (error: Error | undefined) => void;
+  /** Epoch of the roster. */
+  readonly epoch: () => number;
+  /** See `Services.outside`. */
+  readonly outside?: <T>(work: Promise<T>) => Promise<T>;
+  /** See `Services.engine`. Default: a table of its own for each. */
+  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  /** Sees every message come and go. */
+  readonly witness?: Witness;
+}
+
+/** What {@link Host.turn} says about the next one. */
+export interface TurnResult {
+  /** Take another turn as soon as the event loop has had its own. */
+  readonly again: boolean;
+  /** Otherwise at this instant at the latest; undefined: only when something arrives. */
+  readonly next: number | undefined;
+  /** It holds so much mail that is not due yet that it reads no more before `next`. */
+  readonly deaf: boolean;
+}

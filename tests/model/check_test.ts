@@ -1,0 +1,190 @@
+/**
+ * The checker is checked: by counts others have published, by mutants, by what it says when it
+ * cannot finish.
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { explore } from "../../runtime/checker/explore.ts";
+import { controlOf, mutantsOf } from "../../runtime/checker/mutants.ts";
+import { walkTo } from "../../runtime/checker/walk.ts";
+import { parseTrace } from "../simulation/trace.ts";
+import { EQUIVALENT } from "./equivalents.ts";
+import { SHIPPED, withMachine } from "./machines.ts";
+import { MODELS, type Scope } from "./models.ts";
+import { allMutants, tryModels } from "./mutants.ts";
+import type { Rules } from "./two_phase_commit/world.ts";
+import { diagram, trace, words } from "./tell.ts";
+
+const LIMITS = { states: 2_000_000, bytes: 2 ** 30 };
+
+function search(name: string, scope: Scope = {}, limits = LIMITS) {
+  const model = MODELS.get(name)!.build(SHIPPED, scope);
+  return { model, ...explore(model, limits) };
+}
+
+/** Runs the command; its exit code and what it wrote. */
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const command = new Deno.Command("deno", {
+    args: ["run", "--no-prompt", "--no-check", "--allow-read", "--allow-write", "cli.ts", "check"]
+      .concat(args),
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+}
+
+const last = (text: string) => JSON.parse(text.trimEnd().split("\n").at(-1)!);
+
+Deno.test("check: the textbook models have the states that TLC counts", () => {
+  const rows = [
+    ["textbook/commit_3", 34, 94, 7],
+    ["textbook/two_phase_3", 288, 1146, 11],
+    ["textbook/two_phase_5", 8832, 58146, 17],
+  ] as const;
+  for (const [name, states, generated, depth] of rows) {
+    const found = search(name);
+    const counts = [found.states, found.transitions + 1, found.depth];
+    assertEquals([name, ...counts], [name, states, generated, depth]);
+    assertEquals(found.violation, undefined);
+  }
+});
+
+Deno.test("check: two-phase commit of two, with a crash of any one role, breaks no rule", () => {
+  const { states, violation, exceeded, goalStates } = search("two_phase_commit", { crashes: 1 });
+  assertEquals([violation, exceeded], [undefined, undefined]);
+  // Fewer would mean that something no longer happens.
+  assertEquals([states, goalStates], [114558, 68455]);
+});
+
+for (const network of ["bag", "fifo"] as const) {
+  Deno.test(`check: one loss and one duplicate per channel break no rule, network ${network}`, () => {
+    const found = search("two_phase_commit", { participants: 1, crashes: 1, network });
+    assertEquals([found.violation, found.exceeded], [undefined, undefined]);
+    assert(found.states > 50_000, `${found.states} states`);
+  });
+}
+
+for (const name of ["two_phase_commit/holder", "heartbeat", "rpc/call", "lifecycle/node"]) {
+  Deno.test(`check: ${name} breaks no rule`, () => {
+    const { violation, exceeded, depth } = search(name);
+    assertEquals([violation, exceeded], [undefined, undefined]);
+    assert(depth > 5);
+  });
+}
+
+Deno.test("check: a machine copied without a change is not found out", () => {
+  const control = controlOf(SHIPPED.coordinator);
+  const model = MODELS.get("two_phase_commit")!.build(withMachine(control.machine()), {
+    crashes: 0,
+  });
+  assertEquals(explore(model, LIMITS).violation, undefined);
+  assertEquals(tryModels(controlOf(SHIPPED.monitor)), undefined);
+});
+
+Deno.test("check: mutants have names of their own, and few are said to be equivalent", () => {
+  const ids = allMutants().map(({ id }) => id);
+  assertEquals(new Set(ids).size, ids.length);
+  const listed = Object.keys(EQUIVALENT);
+  assertEquals(listed.filter((id) => !ids.includes(id)), []);
+  assert(listed.length <= ids.length / 20);
+});
+
+Deno.test("check: mutants of the holder and the monitor are all found", () => {
+  const mutants = [SHIPPED.holder, SHIPPED.monitor].flatMap((machine) => mutantsOf(machine));
+  const escaped = mutants.filter((mutant) => tryModels(mutant) === undefined);
+  assertEquals(escaped.map(({ id }) => id), []);
+});
+
+Deno.test("check: a vote that waits for no journal is found in two steps, and drawn", () => {
+  const mutant = mutantsOf(SHIPPED.participant).find(({ id }) =>
+    id.endsWith("preparing.on.journaled not waited for")
+  )!;
+  const model = MODELS.get("two_phase_commit")!.build(withMachine(mutant.machine()), {});
+  const walk = walkTo(model, explore(model, LIMITS))!;
+  assertEquals(walk.rule, "no yes is said before it is durable");
+  assertEquals(walk.legs.map(({ move }) => move.type), ["prepare", "granted"]);
+  assertStringIncludes(words(walk), "1  prepare of coordinator is received by participant");
+  assertStringIncludes(diagram(model, walk), "sequenceDiagram");
+  assertStringIncludes(diagram(model, walk), "disk: nothing, 1 on the way");
+  const { header, events } = parseTrace(trace(model, walk));
+  assertEquals([header.kind, header.model], ["check", "two_phase_commit"]);
+  assertEquals(events.filter(({ event }) => event !== undefined).map(({ type }) => type), [
+    "begin",
+    "prepare",
+    "granted",
+  ]);
+});
+
+Deno.test("check: a decision told before it is durable is found by the shortest way", () => {
+  const mutant = mutantsOf(SHIPPED.coordinator).find(({ id }) =>
+    id.endsWith("deciding.on.journaled not waited for")
+  )!;
+  const model = MODELS.get("two_phase_commit")!.build(withMachine(mutant.machine()), {});
+  const walk = walkTo(model, explore(model, LIMITS))!;
+  assertEquals(walk.rule, "no client hears of a commit before it is durable");
+  // Each of the two hears of it, gets its locks, writes, and is heard: none can be spared.
+  const types = walk.legs.map(({ move }) => move.type).sort();
+  assertEquals(types, ["granted", "prepare", "sync", "voteYes"].flatMap((type) => [type, type]));
+});
+
+Deno.test("check: a rule that is broken is found as well as a machine that is", () => {
+  const rows: readonly [rules: Partial<Rules>, rule: string][] = [
+    [
+      { admitPrepare: ({ known }) => known ? "known" : "begin" },
+      "participant in acquiring got uncertain",
+    ],
+    [{ answerUnknown: () => "unknown" }, "once faults are over"],
+    [{ answerUnknownInquiry: () => "refuse" }, "participant in refusing got uncertain"],
+    [{ mayAckUnknownCommit: () => false }, "participant in idle got commit"],
+  ];
+  for (const [rules, rule] of rows) {
+    const { violation } = search("two_phase_commit", { crashes: 1, rules });
+    assertStringIncludes(violation?.rule ?? "nothing", rule, Object.keys(rules)[0]);
+  }
+});
+
+Deno.test("check: a search that does not finish says so and exits 3", async () => {
+  const { code, out, err } = await run(
+    ...["--model", "two_phase_commit", "--states", "5000", "--report", "json"],
+  );
+  assertEquals(code, 3);
+  assertStringIncludes(err, "Gave up: more than 5000 states");
+  const { finished, exceeded, states } = last(out);
+  assertEquals([finished, exceeded], [false, "more than 5000 states"]);
+  assert(states > 5000);
+});
+
+Deno.test("check: bad command lines are one line and exit 2", async () => {
+  const rows: readonly (readonly [args: string[], says: string])[] = [
+    [["--model", "nope"], "there is no model nope"],
+    [["--model", "two_phase_commit", "--participants", "9"], "--participants must be"],
+    [["--model", "heartbeat", "--participants", "2"], "says nothing to heartbeat"],
+    [["--model", "heartbeat", "--mutant", "nope"], "there is no mutant nope"],
+    [[], "--model or --mutants"],
+    [["--nonsense"], "unknown option --nonsense"],
+  ];
+  const results = await Promise.all(rows.map(([args]) => run(...args)));
+  results.forEach(({ code, err }, i) => {
+    assertEquals([code, err.trimEnd().split("\n").length], [2, 1], err);
+    assertStringIncludes(err, rows[i]![1]);
+  });
+});
+
+Deno.test("check: a planted bug is reported, traced and drawn by the command", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [file, drawing] = [`${folder}/t.ndjson`, `${folder}/d.md`];
+    const { code, out } = await run(
+      ...["--model", "heartbeat", "--mutant", "heartbeat.monitor alive.on.heartbeat.0 deleted"],
+      ...["--report", "json", "--trace", file, "--diagram", drawing],
+    );
+    assertEquals(code, 1);
+    const { violations: [violation] } = last(out);
+    assert(violation.steps.length > 0);
+    assertEquals(parseTrace(await Deno.readTextFile(file)).header.kind, "check");
+    assertStringIncludes(await Deno.readTextFile(drawing), violation.invariant);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,40 @@
+/**
+ * The machines that ship, or whatever stands in for them.
+ *
+ * @module
+ */
+import { emitter } from "../../protocols/heartbeat/emitter.ts";
+import { monitor } from "../../protocols/heartbeat/monitor.ts";
+import { node } from "../../protocols/lifecycle/node.ts";
+import { call } from "../../protocols/rpc/call.ts";
+import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
+import { holder } from "../../protocols/two_phase_commit/holder.ts";
+import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
+
+/** One machine for each role. */
+export type Machines = Readonly<
+  Record<
+    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node",
+    AnyStateMachine
+  >
+>;
+
+/** Those that ship. */
+export const SHIPPED: Machines = {
+  coordinator,
+  participant,
+  holder,
+  monitor,
+  emitter,
+  call,
+  node,
+} as unknown as Machines;
+
+/** Those that ship, with one replaced by another of the same id. */
+export function withMachine(machine: AnyStateMachine): Machines {
+  const entries = Object.entries(SHIPPED).map(([role, shipped]) => {
+    return [role, shipped.id === machine.id ? machine : shipped];
+  });
+  return Object.fromEntries(entries) as Machines;
+}

@@ -1,0 +1,105 @@
+/**
+ * Every model there is, by name.
+ *
+ * @module
+ */
+import type { Model } from "../../runtime/checker/model.ts";
+import type { NetworkKind } from "../../runtime/checker/network.ts";
+import { heartbeatModel } from "./heartbeat/model.ts";
+import type { Machines } from "./machines.ts";
+import { callModel } from "./small/call.ts";
+import { nodeModel } from "./small/node.ts";
+import { commitModel as textbookCommit } from "./textbook/commit.ts";
+import { twoPhaseModel } from "./textbook/two_phase.ts";
+import { commitModel } from "./two_phase_commit/model.ts";
+import { type Rules, SHIPPED_RULES } from "./two_phase_commit/world.ts";
+
+/** What a model may be asked to be. */
+export interface Scope {
+  /** Participants of `two_phase_commit`. */
+  readonly participants?: number | undefined;
+  readonly network?: NetworkKind | undefined;
+  /** Crashes at most, of all roles together. */
+  readonly crashes?: number | undefined;
+  /** Rules of two-phase commit in place of those that ship. */
+  readonly rules?: Partial<Rules>;
+}
+
+/** A model before it is given its machines. */
+export interface Entry {
+  readonly summary: string;
+  /** What of a scope it understands. */
+  readonly options: readonly (keyof Scope)[];
+  readonly build: (machines: Machines, scope: Scope) => Model;
+}
+
+const twoPhaseCommit: Entry = {
+  summary: "the shipped coordinator and participants: journals, crashes, a hostile network",
+  options: ["participants", "network", "crashes"],
+  build: (machines, { participants = 2, network = "set", crashes, rules }) => {
+    const total = crashes ?? (participants === 2 && network === "set" ? 3 : 1);
+    return commitModel("two_phase_commit", {
+      participants,
+      holders: 0,
+      network,
+      crashes: { coordinator: total, participants: total, holders: 0, total },
+      losses: 1,
+      duplicates: 1,
+      machines,
+      rules: { ...SHIPPED_RULES, ...rules },
+    });
+  },
+};
+
+const holders: Entry = {
+  summary: "the same with one participant and two edges that hold copies under leases",
+  options: ["participants", "network", "crashes"],
+  build: (machines, { participants = 1, network = "set", crashes = 2 }) =>
+    commitModel("two_phase_commit/holder", {
+      participants,
+      holders: participants === 1 ? 2 : 1,
+      network,
+      crashes: { coordinator: 1, participants: 1, holders: 1, total: crashes },
+      losses: 1,
+      duplicates: 1,
+      machines,
+      rules: SHIPPED_RULES,
+    }),
+};
+
+/** By name. */
+export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
+  ["two_phase_commit", twoPhaseCommit],
+  ["two_phase_commit/holder", holders],
+  ["heartbeat", {
+    summary: "a node that beats, dies and comes back, and its monitor, in discrete time",
+    options: ["crashes"],
+    build: ({ monitor, emitter }, { crashes = 2 }) =>
+      heartbeatModel({ monitor, emitter, crashes, intervalMs: 2, missedLimit: 3 }),
+  }],
+  ["rpc/call", {
+    summary: "one remote call against its deadline",
+    options: [],
+    build: ({ call }) => callModel(call),
+  }],
+  ["lifecycle/node", {
+    summary: "a node's steps up and down, each of which may fail or be cut short",
+    options: [],
+    build: ({ node }) => nodeModel(node),
+  }],
+  ["textbook/commit_3", {
+    summary: "TCommit of Gray and Lamport, 3 managers: 34 states",
+    options: [],
+    build: () => textbookCommit(3),
+  }],
+  ["textbook/two_phase_3", {
+    summary: "TwoPhase of Gray and Lamport, 3 managers: 288 states, 1,146 generated",
+    options: [],
+    build: () => twoPhaseModel(3),
+  }],
+  ["textbook/two_phase_5", {
+    summary: "TwoPhase of Gray and Lamport, 5 managers: 8,832 states",
+    options: [],
+    build: () => twoPhaseModel(5),
+  }],
+]);

@@ -1,0 +1,65 @@
+/**
+ * The mutants of every machine that ships, and which models are asked about each.
+ *
+ * @module
+ */
+import { explore } from "../../runtime/checker/explore.ts";
+import { type Mutant, mutantsOf } from "../../runtime/checker/mutants.ts";
+import { SHIPPED, withMachine } from "./machines.ts";
+import { MODELS, type Scope } from "./models.ts";
+
+/** A model and how much of it, the quicker ones first. */
+type Trial = readonly [model: string, scope: Scope];
+
+const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
+  "twoPhaseCommit.coordinator": [
+    ["two_phase_commit", { participants: 1, crashes: 1 }],
+    ["two_phase_commit", { crashes: 0 }],
+    ["two_phase_commit/holder", { crashes: 0 }],
+    ["two_phase_commit", { crashes: 1 }],
+    ["two_phase_commit/holder", {}],
+    ["two_phase_commit/holder", { participants: 2, crashes: 1 }],
+    ["two_phase_commit", {}],
+  ],
+  "twoPhaseCommit.participant": [
+    ["two_phase_commit", { participants: 1, crashes: 1 }],
+    ["two_phase_commit", { crashes: 0 }],
+    ["two_phase_commit", { crashes: 1 }],
+    ["two_phase_commit", {}],
+  ],
+  "twoPhaseCommit.holder": [["two_phase_commit/holder", {}]],
+  "heartbeat.monitor": [["heartbeat", {}]],
+  "heartbeat.emitter": [["heartbeat", {}]],
+  "rpc.call": [["rpc/call", {}]],
+  "lifecycle.node": [["lifecycle/node", {}]],
+};
+
+/** Every mutant, in the order of the machines. */
+export function allMutants(): readonly Mutant[] {
+  return Object.values(SHIPPED).flatMap((machine) => mutantsOf(machine));
+}
+
+/** How a mutant was found. */
+export interface Found {
+  /** The model and its scope, or the simulator. */
+  readonly by: string;
+  readonly rule: string;
+}
+
+const LIMITS = { states: 5_000_000, bytes: 2 ** 30 };
+
+/** Asks the models about a mutant until one finds something. */
+export function tryModels(mutant: Mutant): Found | undefined {
+  for (const [name, scope] of TRIALS[mutant.of] ?? []) {
+    const by = [name, ...Object.entries(scope).map(([key, value]) => `${key} ${value}`)].join(", ");
+    try {
+      const model = MODELS.get(name)!.build(withMachine(mutant.machine()), scope);
+      const { violation } = explore(model, LIMITS);
+      if (violation !== undefined) return { by, rule: violation.rule };
+    } catch (error) {
+      // XState refuses the machine, or the machine brings itself to a stop.
+      return { by, rule: `error: ${(error as Error).message}` };
+    }
+  }
+  return undefined;
+}

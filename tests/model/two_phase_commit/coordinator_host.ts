@@ -1,0 +1,239 @@
+/**
+ * What the host of a coordinator does around its machine, for one transaction: journal, send,
+ * forget, answer for what is forgotten, recover.
+ *
+ * @module
+ */
+import { Lives } from "../../../runtime/checker/lives.ts";
+import type { Effect } from "../../../runtime/engine.ts";
+import type { Words } from "../../../runtime/checker/model.ts";
+import type { CoordinatorRecord } from "../../../protocols/two_phase_commit/messages.ts";
+import { recoverCoordinator } from "../../../protocols/two_phase_commit/rules.ts";
+import { COORDINATOR, Disk, Fact, FACTS, LOG, type World } from "./world.ts";
+
+const COMMIT = 1;
+const ENDED = 2;
+const GIVEN_UP = Fact.ABORT | Fact.GIVEN_UP;
+const id = { log: "log", sequence: 0 };
+
+interface Params {
+  readonly message: string;
+  readonly outcome?: string;
+  readonly record: string;
+  readonly to: readonly number[];
+}
+
+/** The coordinator's side of a state. */
+export class CoordinatorHost {
+  readonly lives: Lives;
+  readonly #holders: readonly number[];
+  readonly #recovered: readonly CoordinatorRecord[][];
+  readonly #patience: ReadonlySet<string> = new Set(["voteTimeout", "leaseWait"]);
+
+  constructor(private readonly world: World) {
+    const { participants, holders, machines } = world.options;
+    this.#holders = [...Array(holders).keys()];
+    const input = { participants, voteTimeoutMs: 9, resendMs: 1, maxBackoff: 0, leaseMs: 5 };
+    const nobody = Math.max(participants, holders);
+    this.lives = new Lives(machines.coordinator, input, (event, order) => {
+      return typeof event["from"] === "number" && event.type !== "held"
+        ? { ...event, from: order[event["from"]] ?? event["from"] }
+        : event;
+    }, [
+      { event: { type: "stray" }, expect: "rejected" },
+      { event: { type: "voteYes", from: nobody, holders: [] }, expect: "unchanged" },
+      { event: { type: "voteNo", from: nobody, retryable: true }, expect: "unchanged" },
+      { event: { type: "ack", from: nobody }, expect: "unchanged" },
+      { event: { type: "inquiry", from: nobody }, expect: "unchanged" },
+      { event: { type: "held", from: nobody }, expect: "unchanged" },
+      { event: { type: "journaled", record: "other" }, expect: "rejected" },
+    ]);
+    const names = [...Array(participants).keys()].map(String);
+    const commit: CoordinatorRecord = {
+      kind: "commit",
+      id,
+      participants: names,
+      stores: names,
+      holders: [],
+      entries: [],
+    };
+    // By durable bits. The number of the transaction was reserved before it began.
+    this.#recovered = [0, 1, 2, 3].map((bits) => [
+      { kind: "reserved", upTo: 1 },
+      ...(bits & COMMIT ? [commit] : []),
+      ...(bits & ENDED ? [{ kind: "ended", id } as const] : []),
+    ]);
+  }
+
+  /** The transaction begins. */
+  begin(state: Words): string | undefined {
+    state[COORDINATOR] = this.lives.start + 1;
+    return this.step(state, { type: "begin" });
+  }
+
+  describe(state: Words): string {
+    const life = state[COORDINATOR]!;
+    return life === 0 ? "none" : this.lives.describe(life - 1);
+  }
+
+  /** Gives the machine an event; what rule that breaks, if any. */
+  step(state: Words, event: Parameters<Lives["event"]>[0]): string | undefined {
+    return this.stepNumber(state, this.lives.event(event));
+  }
+
+  stepNumber(state: Words, event: number): string | undefined {
+    const life = state[COORDINATOR]!;
+    if (life === 0) return undefined;
+    const outcome = this.lives.step(life - 1, event);
+    const { life: after, effects } = outcome;
+    const fresh = life - 1 === this.lives.start;
+    this.world.recorder.note("coordinator", this.lives, fresh, life - 1, event, outcome);
+    state[COORDINATOR] = after + 1;
+    let broken: string | undefined;
+    for (const effect of effects) {
+      broken ??= effect.type === "reject"
+        ? this.#rejected(life - 1, event)
+        : this.#perform(state, effect);
+    }
+    if (this.lives.done(after)) this.#gone(state);
+    return broken;
+  }
+
+  #rejected(life: number, event: number): string {
+    const { type } = this.lives.eventOf(event);
+    return `no message is unexpected: the coordinator in ${this.lives.describe(life)} got ${type}`;
+  }
+
+  #perform(state: Words, { type, params }: Effect): string | undefined {
+    const { message, outcome, record, to } = (params ?? {}) as Params;
+    switch (type) {
+      case "journal":
+        return this.#journal(state, record);
+      case "send":
+        if (message === "commit" && !(state[FACTS]! & Fact.COMMIT)) {
+          return "no commit is told before it is durable";
+        }
+        for (const index of to) this.world.send(state, message, index);
+        if (message === "abort") state[FACTS]! |= GIVEN_UP;
+        return undefined;
+      case "sendHolders":
+        for (const index of to) {
+          if (message === "hold") this.world.send(state, "hold", index);
+          else {
+            const release = outcome === "commit" ? "releaseCommit" : "releaseAbort";
+            this.world.send(state, release, index);
+          }
+        }
+        return undefined;
+      case "reply":
+        if (state[FACTS]! & Fact.REPLIED) return "a client is answered once";
+        state[FACTS]! |= Fact.REPLIED;
+        if (outcome !== "committed") state[FACTS]! |= GIVEN_UP;
+        return outcome === "committed" && !(state[FACTS]! & Fact.COMMIT)
+          ? "no client hears of a commit before it is durable"
+          : undefined;
+    }
+    return undefined;
+  }
+
+  /** `began` and `aborted` are left out: recovery reads neither. */
+  #journal(state: Words, record: string): string | undefined {
+    const digit = record === "commit" ? COMMIT : record === "ended" ? ENDED : 0;
+    if (digit === 0) return undefined;
+    if (digit === COMMIT) {
+      for (let index = 0; index < this.world.options.participants; index++) {
+        if (!(state[this.world.disk(index)]! & (Disk.PREPARED | Disk.COMMITTED | Disk.APPLIED))) {
+          return "nobody decides to commit before all have voted yes, durably";
+        }
+      }
+    }
+    const pending = state[LOG]! >> 4;
+    if (pending >= 1 << 10) return "a log does not grow without bound";
+    state[LOG] = state[LOG]! & 15 | (pending << 2 | digit) << 4;
+    return undefined;
+  }
+
+  /** A later transaction begins, and with it the announcement that this one is over. */
+  #gone(state: Words): void {
+    state[COORDINATOR] = 0;
+    for (let index = 0; index < this.world.options.participants; index++) {
+      this.world.send(state, "announce", index);
+    }
+  }
+
+  /** The oldest record on its way is durable. */
+  sync(state: Words): string | undefined {
+    const record = this.#write(state);
+    return record === COMMIT
+      ? this.step(state, { type: "journaled", record: "commit" })
+      : undefined;
+  }
+
+  #write(state: Words): number {
+    const pending = state[LOG]! >> 4;
+    let shift = 0;
+    while (pending >> shift >= 4) shift += 2;
+    const record = pending >> shift;
+    const durable = state[LOG]! & 15 | record;
+    // A checkpoint drops a commit that has ended.
+    const kept = durable === (COMMIT | ENDED) ? 0 : durable;
+    state[LOG] = (pending & (1 << shift) - 1) << 4 | kept;
+    if (record === COMMIT) state[FACTS]! |= Fact.COMMIT;
+    return record;
+  }
+
+  /** How many records are on their way. */
+  pending(state: Words): number {
+    let count = 0;
+    for (let pending = state[LOG]! >> 4; pending > 0; pending >>= 2) count++;
+    return count;
+  }
+
+  /** It dies with `kept` of the records on their way, and starts again. */
+  crash(state: Words, kept: number): string | undefined {
+    for (let i = 0; i < kept; i++) this.#write(state);
+    state[LOG]! &= 15;
+    state[COORDINATOR] = 0;
+    const { committing } = recoverCoordinator(this.#recovered[state[LOG]! & 3]!);
+    if (committing.length === 0) {
+      // No record means abort from now on, unless the end itself is what is remembered.
+      if (!(state[FACTS]! & Fact.COMMIT)) state[FACTS]! |= GIVEN_UP;
+      this.#gone(state);
+      return undefined;
+    }
+    state[COORDINATOR] = this.lives.start + 1;
+    return this.step(state, { type: "recovered", holders: this.#holders });
+  }
+
+  /** A message of a participant or holder. */
+  receive(state: Words, type: string, from: number): string | undefined {
+    if (state[COORDINATOR] === 0) {
+      if (type === "inquiry") this.#answer(state, from);
+      return undefined; // Forgotten: a voter will ask.
+    }
+    switch (type) {
+      case "voteYes":
+        return this.step(state, { type, from, holders: this.#holders });
+      case "voteNo":
+        return this.step(state, { type, from, retryable: true });
+      default:
+        return this.step(state, { type, from });
+    }
+  }
+
+  #answer(state: Words, from: number): void {
+    const { reservedUpTo } = recoverCoordinator(this.#recovered[state[LOG]! & 3]!);
+    const facts = { ownsLog: true, logComplete: true, epochCurrent: true };
+    const answer = this.world.options.rules.answerUnknown({
+      ...facts,
+      sequence: id.sequence,
+      reservedUpTo,
+    });
+    this.world.send(state, answer === "abort" ? "abort" : "peerUncertain", from);
+  }
+
+  /** Whether a timer stands for losing patience, not for trying again. */
+  isPatience(name: string): boolean {
+    return this.#patience.has(name);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Coverage for people and for the report.
+ *
+ * @module
+ */
+import { emitter } from "../../protocols/heartbeat/emitter.ts";
+import { monitor } from "../../protocols/heartbeat/monitor.ts";
+import { node } from "../../protocols/lifecycle/node.ts";
+import { call } from "../../protocols/rpc/call.ts";
+import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
+import { holder } from "../../protocols/two_phase_commit/holder.ts";
+import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import { roleMachine } from "../../runtime/role_machine.ts";
+import { supervisionMachine } from "../../runtime/supervisor_machine.ts";
+import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
+import type { Coverage, MachineCoverage } from "./coverage.ts";
+import { FAULTS } from "./swarm.ts";
+import { UNREACHABLE } from "./unreachable.ts";
+
+/** Every machine that ships. */
+export const MACHINES: readonly AnyStateMachine[] = [
+  coordinator,
+  participant,
+  holder,
+  monitor,
+  emitter,
+  call,
+  node,
+  roleMachine,
+  supervisionMachine,
+];
+
+/** What was never taken, though it can be. */
+export interface Unreached {
+  readonly states: readonly string[];
+  readonly transitions: readonly string[];
+  /** Taken, though it is said that they cannot be. */
+  readonly wrong: readonly string[];
+}
+
+/** Of every machine. */
+export function covered(coverage: Coverage): readonly MachineCoverage[] {
+  return coverage.report(MACHINES);
+}
+
+/** What the runs have not taken of some machines. */
+export function unreached(machines: readonly MachineCoverage[]): Unreached {
+  const named = (of: "states" | "transitions") =>
+    machines.flatMap((it) =>
+      Object.entries(it[of]).map(([name, count]) => [`${it.machine} ${name}`, count] as const)
+    );
+  const never = (of: "states" | "transitions") =>
+    named(of).filter(([name, count]) => count === 0 && !Object.hasOwn(UNREACHABLE, name))
+      .map(([name]) => name);
+  const wrong = [...named("states"), ...named("transitions")]
+    .filter(([name, count]) => count > 0 && Object.hasOwn(UNREACHABLE, name))
+    .map(([name]) => name);
+  return { states: never("states"), transitions: never("transitions"), wrong };
+}
+
+/** In figures, for the report. */
+export function coverageFigures(machines: readonly MachineCoverage[]): Record<string, unknown> {
+  return Object.fromEntries(machines.map((it) => [it.machine, {
+    states: share(it.states),
+    transitions: share(it.transitions),
+    faults: `${pairs(it)}/${Object.keys(it.states).length * FAULTS.length}`,
+  }]));
+}
+
+function share(counts: Readonly<Record<string, number>>): string {
+  const all = Object.values(counts);
+  return `${all.filter((count) => count > 0).length}/${all.length}`;
+}
+
+function pairs({ faults }: MachineCoverage): number {
+  return Object.values(faults).reduce((sum, under) => sum + under.length, 0);
+}
+
+/** As text: machines, then states by faults. */
+export function coverageTable(machines: readonly MachineCoverage[]): string {
+  const stepped = machines.filter(({ states }) => Object.values(states).some((n) => n > 0));
+  const lines = ["machine                        states  transitions  state x fault"];
+  for (const it of stepped) {
+    lines.push(
+      it.machine.padEnd(30) + share(it.states).padStart(7) + share(it.transitions).padStart(13) +
+        `${pairs(it)}/${Object.keys(it.states).length * FAULTS.length}`.padStart(15),
+    );
+  }
+  lines.push("", "state under each fault (x: left or entered)", heading());
+  for (const { machine, states, faults } of stepped) {
+    for (const state of Object.keys(states)) {
+      const under = new Set(faults[state] ?? []);
+      const marks = FAULTS.map((fault) => (under.has(fault) ? "x" : ".").padEnd(WIDTH)).join("");
+      lines.push(`${`${machine} ${state}`.slice(0, NAME - 1).padEnd(NAME)}${marks}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+const NAME = 48;
+const WIDTH = 6;
+
+function heading(): string {
+  return "".padEnd(NAME) + FAULTS.map((fault) => fault.slice(0, WIDTH - 1).padEnd(WIDTH)).join("");
+}

@@ -1,0 +1,145 @@
+/**
+ * The command line of `simulate`.
+ *
+ * @module
+ */
+
+/** What was asked for. */
+export interface Options {
+  readonly scenario: string;
+  /** How many seeds of each scenario; undefined: the default, or one if `seed` is given. */
+  readonly seeds: number | undefined;
+  /** The first seed. */
+  readonly seed: number | undefined;
+  readonly minutes: number | undefined;
+  readonly json: boolean;
+  readonly diagram: string | undefined;
+  readonly trace: string | undefined;
+  readonly replay: string | undefined;
+  readonly list: boolean;
+  readonly help: boolean;
+}
+
+/** For `--help`. */
+export const HELP = `Usage: deno task simulate [OPTIONS]
+
+  --scenario NAME|all  what to play; all is the default
+  --seeds N            play N seeds of each scenario; 20 is the default
+  --seed N             replay one seed and tell about it; with --seeds, the first one
+  --minutes N          go on drawing seeds for N minutes
+  --report json        print one JSON object as the last line of standard output
+  --trace FILE         write what happened, one JSON object a line
+  --diagram FILE.md    write it as a Mermaid sequence diagram: of a violation, what led to it
+  --replay FILE        run what a trace file says again, and compare
+  --list               name scenarios and invariants
+  --help               print this
+
+With several seeds, --trace and --diagram are of the first one that finds something, or else of the
+first. Exit code 0: nothing was found; 1: something was; 2: bad command line; 3: given up.
+`;
+
+const MOST_SEED = 2 ** 31 - 1;
+
+/** Reads a command line; a text says what is wrong with it. */
+export function parseOptions(
+  args: readonly string[],
+  scenarios: readonly string[],
+): Options | string {
+  const values = new Map<string, string>();
+  const flags = new Set<string>();
+  const rest = args.flatMap((arg) => /^--\w+=/.test(arg) ? split(arg) : [arg]);
+  for (let i = 0; i < rest.length; i++) {
+    const arg = rest[i]!;
+    if (arg === "--help" || arg === "-h" || arg === "--list") {
+      flags.add(arg === "-h" ? "--help" : arg);
+      continue;
+    }
+    if (!VALUES.has(arg)) {
+      return arg.startsWith("-") ? `unknown option ${arg}` : `unexpected ${JSON.stringify(arg)}`;
+    }
+    const value = rest[++i];
+    if (value === undefined || value === "") return `${arg} needs a value`;
+    if (values.has(arg)) return `${arg} is given twice`;
+    values.set(arg, value);
+  }
+  return check(values, flags, scenarios);
+}
+
+const VALUES: ReadonlySet<string> = new Set([
+  "--scenario",
+  "--seeds",
+  "--seed",
+  "--minutes",
+  "--report",
+  "--diagram",
+  "--trace",
+  "--replay",
+]);
+
+function split(arg: string): [string, string] {
+  const at = arg.indexOf("=");
+  return [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+function check(
+  values: ReadonlyMap<string, string>,
+  flags: ReadonlySet<string>,
+  scenarios: readonly string[],
+): Options | string {
+  const scenario = values.get("--scenario") ?? "all";
+  if (scenario !== "all" && !scenarios.includes(scenario)) {
+    return `there is no scenario ${scenario}: there are all, ${scenarios.join(", ")}`;
+  }
+  const report = values.get("--report");
+  if (report !== undefined && report !== "json") return `--report must be json, not ${report}`;
+  const seeds = whole(values, "--seeds", 1, 10_000_000);
+  const seed = whole(values, "--seed", 0, MOST_SEED);
+  const minutes = positive(values, "--minutes", 24 * 60);
+  for (const number of [seeds, seed, minutes]) if (typeof number === "string") return number;
+  if (seeds !== undefined && minutes !== undefined) {
+    return "--seeds and --minutes exclude each other";
+  }
+  const replay = values.get("--replay");
+  if (replay !== undefined && [...values.keys()].some((name) => !WITH_REPLAY.has(name))) {
+    return "--replay goes with --report, --trace and --diagram only: the rest is in the file";
+  }
+  return {
+    scenario,
+    seeds: seeds as number | undefined,
+    seed: seed as number | undefined,
+    minutes: minutes as number | undefined,
+    json: report === "json",
+    diagram: values.get("--diagram"),
+    trace: values.get("--trace"),
+    replay,
+    list: flags.has("--list"),
+    help: flags.has("--help"),
+  };
+}
+
+const WITH_REPLAY: ReadonlySet<string> = new Set(["--replay", "--report", "--trace", "--diagram"]);
+
+function whole(
+  values: ReadonlyMap<string, string>,
+  name: string,
+  least: number,
+  most: number,
+): number | string | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+  return `${name} must be a whole number from ${least} to ${most}, not ${text}`;
+}
+
+function positive(
+  values: ReadonlyMap<string, string>,
+  name: string,
+  most: number,
+): number | string | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^\d+(?:\.\d+)?$/.test(text) && number > 0 && number <= most) return number;
+  return `${name} must be a number above 0 and at most ${most}, not ${text}`;
+}

@@ -1,0 +1,31 @@
+/**
+ * All scenarios, in the order in which they are run.
+ *
+ * @module
+ */
+import type { Scenario } from "../scenario.ts";
+import { crashes } from "./crashes.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { leases } from "./leases.ts";
+import { lifecycle } from "./lifecycle.ts";
+import { overload } from "./overload.ts";
+import { partitions } from "./partitions.ts";
+import { restartStorm } from "./restart_storm.ts";
+import { transfers } from "./transfers.ts";
+import { twoPhaseCommit } from "./two_phase_commit.ts";
+
+/** By name. */
+export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
+  [
+    transfers,
+    twoPhaseCommit,
+    crashes,
+    partitions,
+    leases,
+    restartStorm,
+    heartbeat,
+    lifecycle,
+    overload,
+  ]
+    .map((scenario) => [scenario.name, scenario]),
+);
