@@ -40,20 +40,29 @@ export class Conditions {
 
 /** A clock that runs at a rate of its own from virtual instant 0 on. */
 export class DriftingClock implements Clock {
+  /** What true time is multiplied by: 1.0001 gains 100 ppm. */
+  readonly rate: number;
+  readonly #base: Clock;
+
   /**
+   * Sets a drifting clock beside the true one.
+   *
    * @param base true time
    * @param rate 1.0001 gains 100 ppm
    */
-  constructor(private readonly base: Clock, readonly rate: number) {}
+  constructor(base: Clock, rate: number) {
+    this.#base = base;
+    this.rate = rate;
+  }
 
   now(): number {
-    return this.rate === 1 ? this.base.now() : this.base.now() * this.rate;
+    return this.rate === 1 ? this.#base.now() : this.#base.now() * this.rate;
   }
 
   wall(): number {
     return this.rate === 1
-      ? this.base.wall()
-      : this.base.wall() + Math.floor(this.base.now() * (this.rate - 1));
+      ? this.#base.wall()
+      : this.#base.wall() + Math.floor(this.#base.now() * (this.rate - 1));
   }
 
   /** The true instant at which this clock has reached `instant`, never a moment early. */

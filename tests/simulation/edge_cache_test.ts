@@ -2,7 +2,9 @@
  * The cache of an edge alone.
  */
 import { assert, assertEquals } from "@std/assert";
+import type { AnyStateMachine } from "xstate";
 import { EdgeCache } from "../../actors/edge_cache.ts";
+import { TableEngine } from "../../runtime/engine.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import type { Services } from "../../runtime/role.ts";
 import { Timers } from "../../runtime/timers.ts";
@@ -16,6 +18,7 @@ function cacheAt(clock: { ms: number }, capacity: number): EdgeCache {
     clock: { now: () => clock.ms, wall: () => clock.ms },
     timers: new Timers(),
     observe: () => undefined,
+    engine: (machine: AnyStateMachine) => new TableEngine(machine),
     send: () => "accepted",
     deadLetter: () => {},
   } as unknown as Services;
