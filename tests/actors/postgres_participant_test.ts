@@ -11,16 +11,15 @@ import type { Fate } from "../../actors/transact.ts";
 import { Proxy } from "./postgres_proxy.ts";
 import {
   CENTS,
+  lackingPostgres,
   makeDatabase,
-  missing,
   startServer,
   type TestDatabase,
   type TestServer,
 } from "./postgres_server.ts";
 import { COORDINATOR, POSTGRES, SQLITE_TOTAL, Stage, until } from "./postgres_stage.ts";
 
-const lacking = await missing();
-if (lacking !== undefined && Deno.env.has("TRUNKLINE_REQUIRE_POSTGRES")) throw new Error(lacking);
+const lacking = await lackingPostgres();
 
 let server: TestServer;
 if (lacking === undefined) {

@@ -18,11 +18,17 @@ export interface TestServer extends AsyncDisposable {
   readonly crash: (() => Promise<void>) | undefined;
 }
 
-/** Why no server can be had, or undefined: one is running (PGHOST, PGPORT), or can be started. */
-export async function missing(): Promise<string | undefined> {
-  if (Deno.env.get("PGHOST") !== undefined) return undefined;
+/**
+ * Why no server can be had; undefined where one is running (PGHOST, PGPORT) or can be started.
+ *
+ * @throws {Error} if there is none although TRUNKLINE_REQUIRE_POSTGRES is set
+ */
+export async function lackingPostgres(): Promise<string | undefined> {
+  if (Deno.env.has("PGHOST")) return undefined;
   const { success, said } = await script("version");
-  return success ? undefined : said;
+  if (success) return undefined;
+  if (Deno.env.has("TRUNKLINE_REQUIRE_POSTGRES")) throw new Error(said);
+  return said;
 }
 
 /** The server of the environment, or a new one. */
