@@ -82,8 +82,14 @@ export class RoleLife {
     return this.#over;
   }
 
+  /** Its process is gone: what its promises still bring about is not done. */
+  halt(): void {
+    this.#over = true;
+  }
+
   /** Gives the chart an event, then performs what it named: never inside of XState. */
   #live(event: RoleEvent): void {
+    if (this.#over) return;
     const before = this.state;
     this.#actor.send(event);
     const effects = this.#effects.splice(0);
@@ -178,6 +184,7 @@ export class RoleLife {
     const { role, journal, fail, now } = this.#parts;
     try {
       await role.stop?.();
+      if (this.#over) return; // Killed meanwhile: it lets go of nothing and answers nobody.
       journal.close();
       this.#live({ type: "stopped" });
       for (const starter of this.#starters.splice(0)) fail(starter, "notServing");

@@ -161,6 +161,7 @@ export class Process implements Spawned {
     this.#gone = true;
     if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
     this.reason = reason;
+    this.host.halt();
     this.#store?.crash(); // Of no effect on a store that was closed.
     this.#exit.resolve(reason);
     this.options.gone(this);
