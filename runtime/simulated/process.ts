@@ -125,6 +125,11 @@ export class Process implements Spawned {
     this.#schedule(Math.min(due, scheduler.now() + BEAT_MS));
   }
 
+  /** Whether its node is slow. */
+  get slow(): boolean {
+    return this.options.slowness() !== undefined;
+  }
+
   /** Messages in its mailbox. */
   get depth(): number {
     return this.options.ports.transport.depth().messages;

@@ -5,7 +5,8 @@
  */
 import type { Address } from "../../runtime/ports.ts";
 import { CLIENT, MAIN_NODE, type SimulatedSystem } from "../../runtime/simulated/mod.ts";
-import { drawCuts } from "./partitions.ts";
+import { drawPartition } from "./partitions.ts";
+import type { Strikes } from "./strikes.ts";
 import type { Fault, Swarm } from "./swarm.ts";
 
 /** What a nemesis works on. */
@@ -19,6 +20,7 @@ export interface Victim {
   /** Takes a node down for good, and up again. */
   readonly nodeDown: (name: string) => void;
   readonly nodeUp: (name: string) => void;
+  readonly strikes: Strikes;
   /** A fault begins or ends; of those that only happen, `end` follows a little later. */
   readonly begin: (fault: Fault, target: string, note: string) => void;
   readonly end: (fault: Fault, target: string, note: string) => void;
@@ -33,6 +35,8 @@ const LONGEST_TAIL_MS = 5000;
 export class Nemesis {
   readonly #cuts = new Map<string, number>();
   readonly #undo = new Set<() => void>();
+  /** Roles that are paused, mailboxes that are full, nodes that are down: not struck twice. */
+  readonly #struck = new Set<string>();
   readonly #links: readonly (readonly [string, string, number, number])[];
   #until = 0;
 
@@ -72,7 +76,10 @@ export class Nemesis {
     }
     if (on.has("power")) this.#once(() => this.#power());
     if (on.has("disk")) this.#once(() => this.#disk());
-    if (on.has("drift")) this.#lasting("drift", "clocks", () => () => {});
+    if (on.has("drift")) {
+      this.victim.strikes.struck("drift", this.victim.system.conditions.rates.size);
+      this.#lasting("drift", "clocks", () => () => {});
+    }
   }
 
   /** Takes everything back. */
@@ -108,9 +115,12 @@ export class Nemesis {
   #lasting(fault: Fault, target: string, begin: () => () => void, forMs?: number): void {
     const { scheduler } = this.victim.system;
     this.victim.begin(fault, target, forMs === undefined ? "" : `for ${Math.round(forMs)} ms`);
+    const key = `${fault} ${target}`;
+    this.#struck.add(key);
     const undo = begin();
     const end = () => {
       if (!this.#undo.delete(end)) return;
+      this.#struck.delete(key);
       undo();
       this.victim.end(fault, target, "over");
     };
@@ -164,8 +174,14 @@ export class Nemesis {
 
   #partition(): void {
     const { nodes, system } = this.victim;
-    const cuts = drawCuts(nodes, this.swarm.shapes, this.random)
-      .filter(([from, to]) => system.switchboard.get(from, to) !== undefined);
+    const { switchboard } = system;
+    const { shape, cuts } = drawPartition(
+      nodes,
+      this.swarm.shapes,
+      this.random,
+      (from, to) => switchboard.get(from, to) !== undefined,
+    );
+    this.victim.strikes.shapes[shape]++;
     const forMs = Math.min(LONGEST_CUT_MS, this.#exponential(1500));
     const name = cuts.map(([from, to]) => `${from}>${to}`).join(" ");
     this.#lasting("partition", name, () => {
@@ -187,17 +203,28 @@ export class Nemesis {
   #happens(fault: Fault, target: string, act: () => void): void {
     const { scheduler } = this.victim.system;
     this.victim.begin(fault, target, "");
-    act();
+    this.#ending(fault, act);
     scheduler.at(scheduler.now() + AFTERMATH_MS, () => this.victim.end(fault, target, "over"));
   }
 
-  #running(): readonly Address[] {
+  /** Counts the roles that something ends. */
+  #ending(fault: Fault, act: () => void): void {
+    const { strikes, system } = this.victim;
+    const before = system.spawner.running.length;
+    act();
+    strikes.struck(fault, before - system.spawner.running.length);
+  }
+
+  /** Roles that run and do not suffer from this fault yet. */
+  #running(fault: Fault): readonly Address[] {
     const { targets, system } = this.victim;
-    return targets.filter((address) => system.spawner.process(address) !== undefined);
+    return targets.filter((address) =>
+      system.spawner.process(address) !== undefined && !this.#struck.has(`${fault} ${address}`)
+    );
   }
 
   #crash(kind: "crash" | "exit"): void {
-    const running = this.#running();
+    const running = this.#running(kind);
     if (running.length === 0) return;
     const address = this.#pick(running);
     this.#happens(kind, address, () => {
@@ -207,10 +234,12 @@ export class Nemesis {
   }
 
   #node(): void {
-    const { nodes, nodeDown, nodeUp } = this.victim;
+    const { nodeDown, nodeUp } = this.victim;
+    const nodes = this.victim.nodes.filter(({ name }) => !this.#struck.has(`node ${name}`));
+    if (nodes.length === 0) return;
     const { name } = this.#pick(nodes);
     this.#lasting("node", name, () => {
-      nodeDown(name);
+      this.#ending("node", () => nodeDown(name));
       return () => nodeUp(name);
     }, 200 + this.#exponential(1500));
   }
@@ -234,7 +263,7 @@ export class Nemesis {
   }
 
   #pause(): void {
-    const running = this.#running();
+    const running = this.#running("pause");
     if (running.length === 0) return;
     const address = this.#pick(running);
     const forMs = 1 + this.random() * this.swarm.pauseMs;
@@ -242,7 +271,7 @@ export class Nemesis {
   }
 
   #mailbox(): void {
-    const running = this.#running();
+    const running = this.#running("mailbox");
     if (running.length === 0) return;
     const address = this.#pick(running);
     const what = this.random() < 0.7 ? "normal" : "all";

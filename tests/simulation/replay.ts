@@ -7,6 +7,7 @@ import { TableEngine } from "../../runtime/engine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { MACHINES } from "./coverage_report.ts";
 import { type RunParts, runSeed, type SeedResult } from "./run.ts";
+import { type ProfileName, PROFILES } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
 import { buildHash, stageHash, type Trace, type TraceEvent } from "./trace.ts";
 
@@ -37,16 +38,24 @@ export async function replay(recorded: Trace, parts: RunParts): Promise<Replayed
 }
 
 async function runAgain(recorded: Trace, parts: RunParts): Promise<Replayed> {
-  const { scenario: name, seed, stage } = recorded.header;
+  const { scenario: name, seed, stage, profile } = recorded.header;
   const scenario = SCENARIOS.get(name ?? "");
   if (scenario === undefined) throw new BadTrace(`there is no scenario ${String(name)}`);
   if (!Number.isSafeInteger(seed)) throw new BadTrace(`${String(seed)} is no seed`);
+  if (profile !== undefined && !PROFILES.includes(profile as ProfileName)) {
+    throw new BadTrace(`there is no profile ${profile}`);
+  }
   const ours = stageHash();
   if (stage !== ours) {
     throw new BadTrace(`the trace is of scenarios ${String(stage)}, these are ${ours}`);
   }
   const events: TraceEvent[] = [];
-  const result = await runSeed(scenario, seed!, parts, events);
+  const result = await runSeed(
+    scenario,
+    seed!,
+    { ...parts, profile: profile as ProfileName | undefined },
+    events,
+  );
   const trace = { header: recorded.header, events };
   return { trace, difference: firstDifference(recorded.events, events), result };
 }

@@ -32,6 +32,8 @@ export interface TraceHeader {
   readonly build: string;
   /** Of `simulate`: what was run. */
   readonly scenario?: string;
+  /** Of `simulate`: the profile, if it was not the one that the seed draws. */
+  readonly profile?: string;
   /** Of `simulate`: everything that was drawn came from it. */
   readonly seed?: number;
   /** Of `simulate`: hash of the scenarios and the application, which `build` does not cover. */
