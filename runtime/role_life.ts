@@ -50,6 +50,8 @@ export class RoleLife {
   readonly #drainers: Envelope[] = [];
   readonly #stoppers: Envelope[] = [];
   #over = false;
+  /** Whether its role has done what it does to serve. */
+  #ready = false;
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
@@ -103,7 +105,7 @@ export class RoleLife {
     if (asker !== undefined) {
       if (!STARTABLE.has(this.state)) return this.#parts.fail(asker, "notServing");
       this.#starters.push(asker);
-      if (this.state === "serving") return this.#answer(this.#starters);
+      if (this.#ready) return this.#answer(this.#starters);
     }
     this.#live({ type: "start" });
   }
@@ -161,6 +163,7 @@ export class RoleLife {
   async #serve(): Promise<void> {
     try {
       await this.#parts.role.serve?.();
+      this.#ready = true;
       this.#answer(this.#starters);
       this.#parts.wake();
     } catch (error) {
@@ -208,6 +211,7 @@ export class RoleLife {
   /** Ends it at once. */
   crash(error: unknown): void {
     if (this.#over) return;
+    if (this.state !== "stopped") this.#live({ type: "failed" });
     this.#over = true;
     this.#parts.ended(error instanceof Error ? error : new Error(String(error)));
   }

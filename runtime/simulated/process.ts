@@ -130,6 +130,11 @@ export class Process implements Spawned {
     return this.options.slowness() !== undefined;
   }
 
+  /** Batches of its store that are not durable yet. */
+  get unsynced(): number {
+    return this.#store?.unsynced ?? 0;
+  }
+
   /** Messages in its mailbox. */
   get depth(): number {
     return this.options.ports.transport.depth().messages;

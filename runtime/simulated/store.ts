@@ -238,6 +238,11 @@ export class SimulatedStore implements Store {
     return this.#bytes;
   }
 
+  /** Batches on their way to the disk. */
+  get unsynced(): number {
+    return this.#onTheirWay.length;
+  }
+
   checkpoint(records: readonly unknown[]): void {
     this.#checkpoint = records;
   }

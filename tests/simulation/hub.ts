@@ -47,6 +47,8 @@ export interface HubParts {
 /** The hub of one run. */
 export class Hub {
   readonly violations: Violation[] = [];
+  /** Told of each message that a link takes, just before it goes. */
+  leaving: (from: Address, type: string) => void = () => {};
   /** Faults at work, with how many of each. */
   readonly faults: Map<Fault, number> = new Map();
   readonly #active = new Set<string>();
@@ -162,6 +164,7 @@ export class Hub {
       sent: (to, envelopes, copies) => {
         if (life.over) return;
         invariants.sent(address, to, envelopes, copies);
+        if (copies > 0) { for (const { type } of envelopes) this.leaving(address, type); }
         if (copies > 1) strikes.struck("duplicate", envelopes.length);
         if (copies > 0) return;
         strikes.struck(linked(address, to) ? "loss" : "partition", envelopes.length);

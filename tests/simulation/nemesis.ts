@@ -15,8 +15,8 @@ export interface Victim {
   readonly nodes: readonly { readonly name: string; readonly tier: string }[];
   /** Roles that may be hit. */
   readonly targets: readonly Address[];
-  /** Keys of stores. */
-  readonly stores: readonly string[];
+  /** Keys of stores, and who keeps each. */
+  readonly stores: ReadonlyMap<string, Address>;
   /** Takes a node down for good, and up again. */
   readonly nodeDown: (name: string) => void;
   readonly nodeUp: (name: string) => void;
@@ -26,6 +26,9 @@ export interface Victim {
   readonly end: (fault: Fault, target: string, note: string) => void;
 }
 
+/** How long a crash waits for a moment at which its role has something to lose, and looks for it. */
+const AMBUSH_MS = 200;
+const LOOK_EVERY_MS = 0.5;
 /** A fault that only happens counts as at work for so long, in ms. */
 const AFTERMATH_MS = 300;
 const LONGEST_CUT_MS = 8000;
@@ -38,6 +41,7 @@ export class Nemesis {
   /** Roles that are paused, mailboxes that are full, nodes that are down: not struck twice. */
   readonly #struck = new Set<string>();
   readonly #links: readonly (readonly [string, string, number, number])[];
+  readonly #keepers: ReadonlySet<Address>;
   #until = 0;
 
   /** @param random uniform in [0, 1) */
@@ -46,6 +50,7 @@ export class Nemesis {
     private readonly swarm: Swarm,
     private readonly random: () => number,
   ) {
+    this.#keepers = new Set(victim.stores.values());
     this.#links = [...victim.system.switchboard.links()]
       .filter(([from, to]) => from !== MAIN_NODE && to !== MAIN_NODE)
       .map(([from, to, { delayMs, jitterMs }]) => [from, to, delayMs, jitterMs]);
@@ -74,7 +79,10 @@ export class Nemesis {
         return () => this.victim.system.conditions.torn = 0;
       });
     }
-    if (on.has("power")) this.#once(() => this.#power());
+    if (on.has("power")) {
+      this.#once(() => this.#power());
+      this.#repeat(everyMs.power, () => this.#power());
+    }
     if (on.has("disk")) this.#once(() => this.#disk());
     if (on.has("drift")) {
       this.victim.strikes.struck("drift", this.victim.system.conditions.rates.size);
@@ -227,9 +235,37 @@ export class Nemesis {
     const running = this.#running(kind);
     if (running.length === 0) return;
     const address = this.#pick(running);
+    // Most of the time nothing is on its way to a disk: half of the crashes wait until something is.
+    const patience = kind === "crash" && this.random() < 0.5 ? AMBUSH_MS : 0;
+    this.#ambush(kind, address, this.victim.system.scheduler.now() + patience);
+  }
+
+  #ambush(kind: "crash" | "exit", address: Address, until: number): void {
+    const { system } = this.victim;
+    const process = system.spawner.process(address);
+    if (process === undefined) return;
+    const { scheduler } = system;
+    const now = scheduler.now();
+    if (now < until && process.unsynced === 0 && this.#keepers.has(address)) {
+      return void scheduler.at(now + LOOK_EVERY_MS, () => this.#ambush(kind, address, until));
+    }
     this.#happens(kind, address, () => {
-      if (kind === "crash") this.victim.system.crash(address);
-      else this.victim.system.spawner.process(address)?.terminate();
+      if (kind === "crash") process.end("crashed");
+      else process.terminate();
+    });
+  }
+
+  /** For those who see a message leave: a vote against is held up, and its voter crashes. */
+  sent(from: Address, type: string): void {
+    const { system } = this.victim;
+    const { scheduler, conditions, spawner } = system;
+    if (type !== "voteNo" || scheduler.now() >= this.#until) return;
+    if (this.random() >= this.swarm.lateVotes) return;
+    // From a moment to longer than any patience.
+    conditions.snag = 10 ** (2 + 1.2 * this.random());
+    scheduler.at(scheduler.now() + this.random(), () => {
+      const process = spawner.process(from);
+      if (process !== undefined) this.#happens("crash", from, () => process.end("crashed"));
     });
   }
 
@@ -253,8 +289,8 @@ export class Nemesis {
 
   #disk(): void {
     const { stores, system } = this.victim;
-    if (stores.length === 0) return;
-    const store = this.#pick(stores);
+    if (stores.size === 0) return;
+    const store = this.#pick([...stores.keys()]);
     if (system.disks.id(store) === undefined) return;
     this.#lasting("disk", store, () => {
       system.disks.setFailure(store, "no space is left on the device");

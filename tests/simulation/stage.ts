@@ -77,7 +77,7 @@ export class Stage {
         system,
         nodes: plan.nodes.filter(({ name }) => addresses.some((it) => it.startsWith(`${name}/`))),
         targets: addresses,
-        stores: [...stores.keys()],
+        stores,
         strikes,
         nodeDown: (name) => company.nodeDown(name),
         nodeUp: (name) => company.nodeUp(name),
@@ -87,6 +87,7 @@ export class Stage {
       parts.swarm,
       this.random("nemesis"),
     );
+    if (parts.swarm.lateVotes > 0) hub.leaving = (from, type) => this.nemesis.sent(from, type);
   }
 
   /** A stream of chance of its own. */
