@@ -275,8 +275,8 @@ async function playAgain(options: Options, file: string, parts: RunParts): Promi
   console.log(same ? `${trace.events.length} events, all as recorded` : difference);
   if (options.json) {
     const found = violations.map(({ invariant, message }) => ({ invariant, message }));
-    const { kind, scenario, model, seed } = recorded.header;
-    const what = kind === "check" ? { model } : { scenario, seed };
+    const { kind, scenario, profile, model, mutant, seed } = recorded.header;
+    const what = kind === "check" ? { model, mutant } : { scenario, profile, seed };
     console.log(JSON.stringify({
       replay: file,
       kind,

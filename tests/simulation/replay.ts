@@ -5,6 +5,7 @@
  */
 import { TableEngine } from "../../runtime/engine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
+import { allMutants } from "../model/mutants.ts";
 import { MACHINES } from "./coverage_report.ts";
 import { type RunParts, runSeed, type SeedResult } from "./run.ts";
 import { type ProfileName, PROFILES } from "./scenario.ts";
@@ -72,13 +73,14 @@ function firstDifference(
   return undefined;
 }
 
-/** Steps the shipped machines along a counterexample of the checker. */
+/** Steps the shipped machines, or the mutant it is of, along a counterexample of the checker. */
 function stepAlong(recorded: Trace): Replayed {
+  const machines = machinesOf(recorded);
   const lives = new Map<string, { readonly engine: TableEngine; state: number }>();
   const engines = new Map<string, TableEngine>();
   const begin = (name: string, input: unknown) => {
     const actor = recorded.header.actors?.[name];
-    const machine = MACHINES.find(({ id }) => id === actor?.machine);
+    const machine = machines.find(({ id }) => id === actor?.machine);
     if (actor === undefined || machine === undefined) {
       throw new BadTrace(`${name} is of no machine that ships: ${String(actor?.machine)}`);
     }
@@ -102,6 +104,13 @@ function stepAlong(recorded: Trace): Replayed {
     return { trace: recorded, difference };
   }
   return { trace: recorded, difference: undefined };
+}
+
+function machinesOf({ header: { mutant } }: Trace): readonly AnyStateMachine[] {
+  if (mutant === undefined) return MACHINES;
+  const planted = allMutants().find(({ id }) => id === mutant)?.machine();
+  if (planted === undefined) throw new BadTrace(`there is no mutant ${mutant}`);
+  return MACHINES.map((machine) => machine.id === planted.id ? planted : machine);
 }
 
 function engineOf(engines: Map<string, TableEngine>, machine: AnyStateMachine): TableEngine {

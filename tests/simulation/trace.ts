@@ -40,6 +40,8 @@ export interface TraceHeader {
   readonly stage?: string;
   /** Of `check`: what was searched. */
   readonly model?: string;
+  /** Of `check`: the mutant that stood in for a shipped machine. */
+  readonly mutant?: string;
   /** Of `check`: the machines, by the names that `from` and `to` use. */
   readonly actors?: Readonly<Record<string, TraceActor>>;
   /** What the trace leads to, if it is a counterexample. */
