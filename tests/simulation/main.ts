@@ -270,7 +270,9 @@ async function playAgain(options: Options, file: string, parts: RunParts): Promi
   writeFiles(options, trace, result);
   const violations = result?.violations ??
     (recorded.header.violation === undefined ? [] : [recorded.header.violation]);
-  for (const { invariant, message } of violations) console.log(`${invariant}: ${message}`);
+  for (const { invariant, message } of violations) {
+    console.log(invariant === message ? invariant : `${invariant}: ${message}`);
+  }
   const same = difference === undefined;
   console.log(same ? `${trace.events.length} events, all as recorded` : difference);
   if (options.json) {
