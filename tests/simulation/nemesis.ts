@@ -232,12 +232,14 @@ export class Nemesis {
   }
 
   #crash(kind: "crash" | "exit"): void {
-    const running = this.#running(kind);
-    if (running.length === 0) return;
-    const address = this.#pick(running);
     // Most of the time nothing is on its way to a disk: half of the crashes wait until something is.
-    const patience = kind === "crash" && this.random() < 0.5 ? AMBUSH_MS : 0;
-    this.#ambush(kind, address, this.victim.system.scheduler.now() + patience);
+    const ambush = kind === "crash" && this.random() < 0.5;
+    const running = this.#running(kind);
+    const keepers = ambush ? running.filter((address) => this.#keepers.has(address)) : [];
+    const among = keepers.length > 0 ? keepers : running;
+    if (among.length === 0) return;
+    const until = this.victim.system.scheduler.now() + (keepers.length > 0 ? AMBUSH_MS : 0);
+    this.#ambush(kind, this.#pick(among), until);
   }
 
   #ambush(kind: "crash" | "exit", address: Address, until: number): void {
@@ -246,7 +248,7 @@ export class Nemesis {
     if (process === undefined) return;
     const { scheduler } = system;
     const now = scheduler.now();
-    if (now < until && process.unsynced === 0 && this.#keepers.has(address)) {
+    if (now < until && process.unsynced === 0) {
       return void scheduler.at(now + LOOK_EVERY_MS, () => this.#ambush(kind, address, until));
     }
     this.#happens(kind, address, () => {
