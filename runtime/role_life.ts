@@ -148,13 +148,12 @@ export class RoleLife {
     for (const envelope of waiting.splice(0)) this.#parts.reply(envelope, { state: this.state });
   }
 
-  #recover(): void {
+  async #recover(): Promise<void> {
     try {
-      this.#parts.role.recover?.();
-      queueMicrotask(() => {
-        this.#live({ type: "recovered" });
-        this.#parts.wake();
-      });
+      await this.#parts.role.recover?.();
+      if (this.#over) return;
+      this.#live({ type: "recovered" });
+      this.#parts.wake();
     } catch (error) {
       this.crash(error);
     }
