@@ -38,9 +38,11 @@ import {
   type ParticipantFacts,
   preparedFacts,
   recoveredFacts,
+  UNKNOWN_STANDING,
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
@@ -57,7 +59,8 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #locks = new Locks();
+  readonly #locks: Locks = new Locks(() => this.#waits.contended());
+  readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;
   readonly #watermarks: Watermarks<Instance<ParticipantFacts>>;
   readonly #executor: Executor<Op>;
@@ -81,6 +84,16 @@ class Participant<Op> implements Role {
       checkpointBytes,
       () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
     );
+    this.#waits = new WaitReports({
+      services,
+      locks: this.#locks,
+      detector: config.detector,
+      standing: (owner) => {
+        const { coordinator = "", standing = UNKNOWN_STANDING } =
+          this.#instances.get(owner)?.facts ?? {};
+        return { coordinator, ...standing };
+      },
+    });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -119,6 +132,7 @@ class Participant<Op> implements Role {
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
+      ...this.#waits.messages,
       read: this.#reader.handler,
     };
   }

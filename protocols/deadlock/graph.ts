@@ -11,14 +11,19 @@
 import type { Edge, Standing, Wait, Waits } from "./messages.ts";
 import type { Merits } from "./victims.ts";
 
-/** What became of a report: `gap`, something before it is missing, so it was not taken. */
-export type Reception = "taken" | "stale" | "gap";
+/**
+ * What became of a report: `gap`, something before it is missing, so it was not taken; `part`, it
+ * is kept until the rest has come.
+ */
+export type Reception = "taken" | "part" | "stale" | "gap";
 
 interface Reporter {
   incarnation: number;
   number: number;
   /** By waiter, then by holder. */
   waits: Map<string, Map<string, Wait>>;
+  /** Parts of which the last has not come. */
+  parts: Pick<Waits, "full" | "added" | "removed">[];
 }
 
 /** How many finished transactions are remembered: late reports of older ones are not to be expected. */
@@ -37,15 +42,20 @@ export class WaitForGraph {
   take(reporter: string, incarnation: number, report: Omit<Waits, "type" | "heard">): Reception {
     let known = this.#reporters.get(reporter);
     if (known === undefined || incarnation > known.incarnation) {
-      known = { incarnation, number: -1, waits: new Map() };
+      known = { incarnation, number: -1, waits: new Map(), parts: [] };
       this.#reporters.set(reporter, known);
     }
     if (incarnation < known.incarnation || report.number <= known.number) return "stale";
     if (!report.full && report.number !== known.number + 1) return "gap";
     known.number = report.number;
-    if (report.full) known.waits = new Map();
-    for (const [waiter, holder] of report.removed) remove(known, waiter, holder);
-    for (const wait of report.added) add(known, wait);
+    if (report.full) known.parts = [];
+    known.parts.push(report);
+    if (report.more === true) return "part";
+    for (const { full, added, removed } of known.parts.splice(0)) {
+      if (full) known.waits = new Map();
+      for (const [waiter, holder] of removed) remove(known, waiter, holder);
+      for (const wait of added) add(known, wait);
+    }
     return "taken";
   }
 

@@ -46,7 +46,8 @@ export type Round = { readonly incarnation: number; readonly number: number };
 
 /**
  * Edges of one participant. `number` counts its reports; one that is not `full` builds on the report
- * before it. `heard` is the last question this report answers.
+ * before it. One that has `more` to follow is a part: all parts count together, when the last has
+ * come. `heard` is the last question this report answers.
  */
 export type Waits = {
   readonly type: "waits";
@@ -55,6 +56,7 @@ export type Waits = {
   readonly added: readonly Wait[];
   readonly removed: readonly Edge[];
   readonly heard?: Round;
+  readonly more?: boolean;
 };
 
 /** Asks for a full report, and for `round` in all reports from then on. */

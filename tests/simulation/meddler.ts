@@ -203,6 +203,7 @@ class Meddler {
     const config: NodeConfig = {
       tier: "core",
       durable: this.#random() < 0.1 ? [a, a] : [a], // Twice: a bad configuration.
+      helpers: [],
       gateways: [b],
       monitor: c,
       peers: this.#random() < 0.5 ? [] : [`${node}/nobody`],

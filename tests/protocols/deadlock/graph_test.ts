@@ -50,6 +50,19 @@ Deno.test("after a loss only a full report is taken", () => {
   assertEquals(edges(graph), ["c>a"]);
 });
 
+Deno.test("parts of a report count together, when the last has come", () => {
+  const graph = new WaitForGraph();
+  graph.take("p", 1, report(0, true, [wait("a", "b"), wait("b", "c")]));
+  const part = { ...report(1, true, [wait("a", "b")]), more: true };
+  assertEquals(graph.take("p", 1, part), "part");
+  assertEquals(edges(graph), ["a>b", "b>c"]);
+  assertEquals(graph.take("p", 1, report(3, false, [])), "gap"); // The second part is lost.
+  assertEquals(edges(graph), ["a>b", "b>c"]);
+  graph.take("p", 1, { ...report(4, true, [wait("a", "b")]), more: true });
+  assertEquals(graph.take("p", 1, report(5, false, [wait("c", "d")])), "taken");
+  assertEquals(edges(graph), ["a>b", "c>d"]);
+});
+
 Deno.test("a restarted participant has forgotten its waiters; its earlier life is not heard", () => {
   const graph = new WaitForGraph();
   graph.take("p", 1, report(7, true, [wait("a", "b")]));
