@@ -166,8 +166,8 @@ class DeadlockDetector implements Role {
         continue;
       }
       const index = from === undefined ? -1 : facts.reporters.indexOf(from);
-      if (aborting || index < 0 || round < facts.round) continue;
-      facts.victims = this.#choose(open);
+      if (index < 0 || round < facts.round) continue;
+      if (!aborting) facts.victims = this.#choose(open);
       this.#suspicions.step(instance, {
         type: "waits",
         from: index,

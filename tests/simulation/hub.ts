@@ -18,6 +18,9 @@ import type { LedgerModel } from "./ledger_model.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Fault, FAULTS } from "./swarm.ts";
 
+const COORDINATOR = "twoPhaseCommit.coordinator";
+const ENDED: ReadonlySet<string> = new Set(["ended", "aborted"]);
+
 /** A broken invariant. */
 export interface Violation {
   readonly invariant: string;
@@ -42,6 +45,8 @@ export class Hub {
   readonly violations: Violation[] = [];
   /** Faults at work, with how many of each. */
   readonly faults: Map<Fault, number> = new Map();
+  /** Transactions that have not ended, with who coordinates them. */
+  readonly running: Map<string, Address> = new Map();
   readonly #active = new Set<string>();
   readonly invariants: Invariants;
   #cause: Envelope | undefined;
@@ -107,6 +112,10 @@ export class Hub {
         return (machine, key, event, before, after, effects) => {
           if (this.#over || life.over) return;
           if (machine === roleMachine.id) coverage.live(roleMachine, before, event.type, after);
+          if (machine === COORDINATOR) {
+            if (ENDED.has(after)) this.running.delete(key);
+            else this.running.set(key, address);
+          }
           const cause = this.#cause;
           this.#stepped = true;
           const from = cause?.from ?? address;

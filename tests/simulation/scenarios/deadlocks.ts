@@ -1,4 +1,6 @@
 /** Transfers to and fro between a few subscribers: they wait for one another in circles. */
+import { err } from "../hasty.ts";
+import { LATE } from "../late.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /** Hot keys, and lock timeouts so long that only the detector ends a deadlock in good time. */
@@ -8,6 +10,7 @@ export const deadlocks: Scenario = {
   roles: ["coordinator", "participant", "detector"],
   faults: {},
   cast: (random) => ({
+    ...(random() < 0.2 ? LATE : {}),
     profile: pick(random, PROFILES),
     safetyMs: between(random, 1500, 4000),
     settings: {
@@ -23,4 +26,5 @@ export const deadlocks: Scenario = {
     },
     stop: random() < 0.3,
   }),
+  act: err,
 };
