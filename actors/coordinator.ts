@@ -289,7 +289,8 @@ class Coordinator implements Role {
   #again(facts: CoordinatorFacts): boolean {
     const { timers, clock, random } = this.services;
     const now = clock.now();
-    const pause = this.#draining ? undefined : retryPause(facts, this.config, now, random.next());
+    const moment = { now, roundTripMs: this.#roundTrip.waitMs, chance: random.next() };
+    const pause = this.#draining ? undefined : retryPause(facts, this.config, moment);
     if (pause === undefined) return false;
     const { request, client, retries, begunAt } = facts;
     const chosen = facts.chosen + (facts.refusal === DEADLOCK ? 1 : 0);

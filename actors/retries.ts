@@ -18,7 +18,9 @@ export const DEADLOCK: Refusal = {
 };
 
 const BASE_MS = 10;
-/** The pause is doubled so many times at most: 640 ms and as much chance again. */
+/** Round trips grow with the queues for locks; a first pause does not grow with them for ever. */
+const LONGEST_BASE_MS = 250;
+/** The pause is doubled so many times at most. */
 const MOST_DOUBLINGS = 6;
 
 /**
@@ -28,13 +30,17 @@ const MOST_DOUBLINGS = 6;
  * The transaction timeout bounds all attempts together. Conflicts are counted besides; victims of
  * deadlocks are not: each of them is spared the next time.
  *
+ * @param roundTripMs what a victim waits at least half of: those it gave way to need as much to end
  * @param chance uniform in [0, 1)
  */
 export function retryPause(
   facts: Pick<CoordinatorFacts, "client" | "refusal" | "retries" | "begunAt" | "chosen">,
   config: Pick<CoordinatorConfig, "maxRetries" | "voteTimeoutMs">,
-  now: number,
-  chance: number,
+  { now, roundTripMs, chance }: {
+    readonly now: number;
+    readonly roundTripMs: number;
+    readonly chance: number;
+  },
 ): number | undefined {
   const { client, refusal, retries, begunAt, chosen } = facts;
   // A row that was read before planning has changed: planning it again is the client's part.
@@ -42,7 +48,9 @@ export function retryPause(
     return undefined;
   }
   if (refusal !== DEADLOCK && retries - chosen >= config.maxRetries) return undefined;
-  const pause = BASE_MS * 2 ** Math.min(retries, MOST_DOUBLINGS) * (0.5 + chance);
+  const needed = Math.min(LONGEST_BASE_MS, Math.max(BASE_MS, roundTripMs));
+  const base = refusal === DEADLOCK ? needed : BASE_MS;
+  const pause = base * 2 ** Math.min(retries, MOST_DOUBLINGS) * (0.5 + chance);
   const end = Math.min(client?.metadata.deadline ?? Infinity, begunAt + config.voteTimeoutMs);
   return now + pause < end ? pause : undefined;
 }

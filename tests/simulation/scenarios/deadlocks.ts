@@ -6,7 +6,8 @@ import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 /** Hot keys, and lock timeouts so long that only the detector ends a deadlock in good time. */
 export const deadlocks: Scenario = {
   name: "deadlocks",
-  summary: "transfers in opposite directions over a few rows, long lock timeouts, any faults",
+  summary:
+    "transfers and batches in opposite directions over a few rows, long lock timeouts, any faults",
   roles: ["coordinator", "participant", "detector"],
   faults: {},
   cast: (random) => ({
@@ -22,7 +23,7 @@ export const deadlocks: Scenario = {
     load: {
       perSecond: between(random, 20, 80),
       subscribers: Math.round(between(random, 3, 6)),
-      mix: { "account.transfer": 95, "account.debit": 5 },
+      mix: { "account.transfer": 60, "account.batch": 35, "account.debit": 5 },
     },
     stop: random() < 0.3,
   }),
