@@ -8,6 +8,7 @@ const module = new URL("../../actors/node.ts", import.meta.url).href;
 const CONFIG: NodeConfig = {
   tier: "core",
   durable: [],
+  helpers: [],
   gateways: [],
   monitor: "n/monitor",
   peers: [],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -25,6 +26,7 @@ export const MACHINES: readonly AnyStateMachine[] = [
   monitor,
   emitter,
   call,
+  detector,
   node,
   roleMachine,
   supervisionMachine,

@@ -21,6 +21,9 @@ import { type Fault, FAULTS } from "./swarm.ts";
 /** Why a role ends whose disk is full. */
 export const DISK_FAILED = /no space is left on the device/;
 
+const COORDINATOR = "twoPhaseCommit.coordinator";
+const ENDED: ReadonlySet<string> = new Set(["ended", "aborted"]);
+
 /** A broken invariant. */
 export interface Violation {
   readonly invariant: string;
@@ -50,6 +53,8 @@ export class Hub {
   leaving: (from: Address, type: string) => void = () => {};
   /** Faults at work, with how many of each. */
   readonly faults: Map<Fault, number> = new Map();
+  /** Transactions that have not ended, with who coordinates them. */
+  readonly running: Map<string, Address> = new Map();
   readonly #active = new Set<string>();
   readonly invariants: Invariants;
   #cause: Envelope | undefined;
@@ -116,6 +121,10 @@ export class Hub {
         return (machine, key, event, before, after, effects) => {
           if (this.#over || life.over) return;
           if (machine === roleMachine.id) coverage.live(roleMachine, before, event.type, after);
+          if (machine === COORDINATOR) {
+            if (ENDED.has(after)) this.running.delete(key);
+            else this.running.set(key, address);
+          }
           const cause = this.#cause;
           this.#stepped = true;
           const from = cause?.from ?? address;

@@ -295,6 +295,7 @@ class Meddler {
     const config: NodeConfig = {
       tier: "core",
       durable: [a],
+      helpers: [],
       gateways: [b],
       monitor: c,
       peers: [],

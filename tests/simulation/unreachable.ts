@@ -8,7 +8,6 @@
  * @module
  */
 
-const NOBODY_ABORTS = "nobody tells a coordinator to abort yet: clients cannot cancel";
 const LOCKS_AT_ONCE = "our locks are withdrawn at once: a grant never crosses the withdrawal";
 const HOST_ANSWERS = "our host answers for what it does not know by the rule, without an instance";
 const NOTHING_BETWEEN = "the step is done before the next message is looked at";
@@ -16,13 +15,6 @@ const NEVER_FAILS = "our host's step cannot fail";
 
 /** `machine state` or `machine state:event[index]`, and why. */
 export const UNREACHABLE: Readonly<Record<string, string>> = {
-  "twoPhaseCommit.coordinator preparing:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator holding:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator deciding:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator committing:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.holder held:release[1]":
-    `only an abort after a hold leads here: ${NOBODY_ABORTS}`,
-  "twoPhaseCommit.holder released": `only an abort after a hold leads here: ${NOBODY_ABORTS}`,
   "twoPhaseCommit.holder idle:release[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:commit[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:abort[0]": HOST_ANSWERS,
