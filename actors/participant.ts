@@ -31,9 +31,11 @@ import {
   type ParticipantConfig,
   type ParticipantFacts,
   recoveredFacts,
+  UNKNOWN_STANDING,
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
@@ -50,7 +52,8 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #locks = new Locks();
+  readonly #locks: Locks = new Locks(() => this.#waits.contended());
+  readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;
   readonly #watermarks: Watermarks<Instance<ParticipantFacts>>;
   readonly #executor: Executor<Op>;
@@ -74,6 +77,16 @@ class Participant<Op> implements Role {
       checkpointBytes,
       () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
     );
+    this.#waits = new WaitReports({
+      services,
+      locks: this.#locks,
+      detector: config.detector,
+      standing: (owner) => {
+        const { coordinator = "", standing = UNKNOWN_STANDING } =
+          this.#instances.get(owner)?.facts ?? {};
+        return { coordinator, ...standing };
+      },
+    });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -111,7 +124,11 @@ class Participant<Op> implements Role {
       step: (instance, event) => this.#instances.step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
-    this.messages = { ...decisions.messages, read: this.#reader.handler };
+    this.messages = {
+      ...decisions.messages,
+      ...this.#waits.messages,
+      read: this.#reader.handler,
+    };
   }
 
   // Life -------------------------------------------------------------------------------------

@@ -61,12 +61,12 @@ export class ParticipantEffects {
     const { facts, key } = instance;
     if (facts.record !== undefined) {
       // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
-      return this.#parts.locks.acquire(key, facts.keys, () => {
-        this.#parts.step(instance, { type: "granted" });
-      });
+      const granted = () => this.#parts.step(instance, { type: "granted" });
+      return this.#parts.locks.acquire(key, facts.keys, granted, facts.shared);
     }
-    const refusal = this.#parts.executor.begin(key, facts.work, (keys, execution) => {
+    const refusal = this.#parts.executor.begin(key, facts.work, ({ keys, shared }, execution) => {
       facts.keys = keys;
+      facts.shared = shared;
       if (execution.ok) this.#grant(instance, execution);
       else this.#refuse(instance, execution.reason);
     });
@@ -76,7 +76,7 @@ export class ParticipantEffects {
   #grant(instance: Instance<ParticipantFacts>, execution: Executed): void {
     const { facts } = instance;
     const { writes, answer, entries } = execution;
-    const { id, coordinator, peers, you, epoch, keys } = facts;
+    const { id, coordinator, peers, you, epoch, keys, shared } = facts;
     facts.writes = writes;
     facts.record = {
       kind: "prepared",
@@ -85,7 +85,7 @@ export class ParticipantEffects {
       peers,
       you,
       epoch,
-      effect: { keys, writes },
+      effect: shared.length === 0 ? { keys, writes } : { keys, shared, writes },
       answer,
       entries,
       holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),
