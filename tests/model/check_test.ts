@@ -115,7 +115,7 @@ Deno.test("check: every machine that ships has mutants, and a model that judges 
   const root = new URL("../../", import.meta.url);
   const ids = ["protocols/", "runtime/", "actors/"]
     .flatMap((folder) => machineSources(new URL(folder, root)))
-    .map((text) => /^  id: "([^"]+)"/m.exec(text)?.[1]);
+    .map((text) => /^ {2}id: "([^"]+)"/m.exec(text)?.[1]);
   assertEquals(ids.toSorted(), Object.values(SHIPPED).map(({ id }) => id).toSorted());
   assertEquals(ids.filter((id) => TRIALS[id!] === undefined), []);
 });
@@ -170,7 +170,7 @@ Deno.test("check: a rule that is broken is found as well as a machine that is", 
   const rows: readonly [rules: Partial<Rules>, rule: string][] = [
     [
       { admitPrepare: ({ known }) => known ? "known" : "begin" },
-      "participant in acquiring got uncertain",
+      "who aborted tells who asks",
     ],
     [{ answerUnknown: () => "unknown" }, "once faults are over"],
     [{ answerUnknownInquiry: () => "refuse" }, "participant in refusing got uncertain"],
