@@ -74,6 +74,7 @@ for (
     "lifecycle/node",
     "lifecycle/role",
     "lifecycle/supervision",
+    "deadlock/detector",
   ]
 ) {
   Deno.test(`check: ${name} breaks no rule`, () => {

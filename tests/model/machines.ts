@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -24,6 +25,7 @@ export type Machines = Readonly<
     | "emitter"
     | "call"
     | "node"
+    | "detector"
     | "role"
     | "supervision",
     AnyStateMachine
@@ -39,6 +41,7 @@ export const SHIPPED: Machines = {
   emitter,
   call,
   node,
+  detector,
   role,
   supervision,
 } as unknown as Machines;

@@ -32,6 +32,7 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   "heartbeat.emitter": ["heartbeat", "partitions"],
   "rpc.call": ["lifecycle", "partitions", "crashes"],
   "lifecycle.node": ["lifecycle", "restart_storm"],
+  "deadlock.detector": ["two_phase_commit", "transfers"],
   role: ["lifecycle", "restart_storm"],
   supervision: ["lifecycle", "restart_storm", "heartbeat"],
 };

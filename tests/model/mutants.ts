@@ -35,6 +35,7 @@ export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "lifecycle.node": [["lifecycle/node", {}]],
   role: [["lifecycle/role", {}]],
   supervision: [["lifecycle/supervision", {}]],
+  "deadlock.detector": [["deadlock/detector", {}]],
 };
 
 /** Every mutant, in the order of the machines. */
