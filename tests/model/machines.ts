@@ -11,12 +11,23 @@ import { call } from "../../protocols/rpc/call.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import { roleMachine as role } from "../../runtime/role_machine.ts";
+import { supervisionMachine as supervision } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 
 /** One machine for each role. */
 export type Machines = Readonly<
   Record<
-    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node" | "detector",
+    | "coordinator"
+    | "participant"
+    | "holder"
+    | "monitor"
+    | "emitter"
+    | "call"
+    | "node"
+    | "detector"
+    | "role"
+    | "supervision",
     AnyStateMachine
   >
 >;
@@ -31,6 +42,8 @@ export const SHIPPED: Machines = {
   call,
   node,
   detector,
+  role,
+  supervision,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */
