@@ -159,7 +159,8 @@ class NodeActor implements Role {
   }
 
   readonly #steps: Readonly<Record<Step, () => Promise<unknown> | void>> = {
-    loadingConfiguration: () => this.#checkConfiguration(),
+    // A promise, so that a step that fails at once has a node to tell: it is being made still.
+    loadingConfiguration: () => Promise.resolve().then(() => this.#checkConfiguration()),
     openingMailboxes: () => this.#all(this.#roles, (role) => this.#reach(role)),
     connecting: () => this.#all(this.config.peers, (peer) => this.#greet(peer)),
     joiningGroups: () => {

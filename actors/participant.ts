@@ -8,15 +8,10 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
-import {
-  admitPrepare,
-  coordinatorLease,
-  recoverParticipant,
-} from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import type { Envelope } from "../runtime/codec.ts";
 import {
   defineRole,
   type MessageHandler,
@@ -33,10 +28,8 @@ import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
-  preparedFacts,
   recoveredFacts,
   UNKNOWN_STANDING,
 } from "./participant_facts.ts";
@@ -125,12 +118,13 @@ class Participant<Op> implements Role {
     const decisions = new Decisions({
       services,
       config,
+      store: () => services.store.id,
+      draining: () => this.#draining,
       watermarks: this.#watermarks,
       step: (instance, event) => this.#instances.step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
     this.messages = {
-      prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
       ...this.#waits.messages,
       read: this.#reader.handler,
@@ -197,29 +191,6 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
-  }
-
-  // Messages ---------------------------------------------------------------------------------
-
-  #prepare(body: Prepare, envelope: Envelope): void {
-    if (!this.config.coordinators.includes(envelope.from)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    this.#watermarks.raise(body.id.log, body.lowest);
-    const log = this.#watermarks.log(body.id.log);
-    const known = log.known.get(body.id.sequence);
-    const { sequence } = body.id;
-    switch (admitPrepare({ sequence, lowest: log.lowest, known: known !== undefined })) {
-      case "stale":
-        return;
-      case "known":
-        return this.#instances.step(known!, { type: "prepare" });
-      case "begin": {
-        if (this.#draining) return; // The coordinator will think of it as a slow one.
-        const facts = preparedFacts(body, envelope.from);
-        this.#instances.step(this.#begin(facts), { type: "prepare" });
-      }
-    }
   }
 
   // Instances --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import type { Leases } from "./leases.ts";
 import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
 import type { ParticipantFacts } from "./participant_facts.ts";
+import { participantMessages } from "./participant_messages.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 type Executed = Extract<Execution, { ok: true }>;
@@ -52,19 +53,7 @@ export class ParticipantEffects {
       },
       journal: (instance, params: { record: ParticipantRecord["kind"]; forced: boolean }) =>
         this.#journal(instance, params.record, params.forced),
-      sendCoordinator: ({ facts }, params: { message: string; retryable?: boolean }) =>
-        this.#tellCoordinator(facts, params),
-      sendPeers: ({ facts }, params: { message: string; to: readonly number[] | "all" }) => {
-        const { id, you: index, epoch } = facts;
-        const all = facts.peers.map((_, peer) => peer).filter((peer) => peer !== index);
-        for (const you of params.to === "all" ? all : params.to) {
-          const to = facts.peers[you];
-          if (to === undefined) continue;
-          services.send(to, params.message, { id, index, you, epoch }, { urgent: true });
-        }
-      },
-      reject: ({ key, facts }) =>
-        services.log("warning", `${key}: unexpected message of ${facts.coordinator}`),
+      ...participantMessages(services, () => services.store.id),
     };
   }
 
@@ -122,30 +111,6 @@ export class ParticipantEffects {
     };
     this.#parts.services.journal(record, forced, forced ? durable : undefined);
     this.#parts.written();
-  }
-
-  #tellCoordinator(
-    facts: ParticipantFacts,
-    params: { message: string; retryable?: boolean },
-  ): void {
-    const { id, you: index, epoch, record } = facts;
-    if (facts.coordinator === "") return; // Known from an outcome or a peer's question only.
-    const send = (body: unknown) =>
-      this.#parts.services.send(facts.coordinator, params.message, body, { urgent: true });
-    switch (params.message) {
-      case "voteYes": {
-        const { answer, holders, entries } = record!;
-        const store = this.#parts.services.store.id;
-        return void send({ id, index, store, answer, holders, entries });
-      }
-      case "voteNo": {
-        const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
-        const { retryable = false } = params;
-        return void send({ id, index, retryable, reason: facts.refusal ?? conflict });
-      }
-      default:
-        return void send({ id, index, epoch });
-    }
   }
 }
 
