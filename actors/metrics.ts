@@ -24,6 +24,7 @@ const SERIES: readonly (readonly [string, "counter" | "gauge", string, readonly 
   ["transactions_aborted_total", "counter", "Transactions aborted", ["aborted"]],
   ["transactions_retried_total", "counter", "Transactions begun again", ["retried"]],
   ["transactions_in_doubt", "gauge", "Transactions waiting for a decision", ["inDoubt"]],
+  ["oldest_in_doubt_ms", "gauge", "Age of the oldest of them, in ms", ["oldestInDoubtMs"]],
   ["locked_rows", "gauge", "Rows that are locked", ["lockedRows"]],
   ["cache_hits_total", "counter", "Sessions validated at the edge", ["hits"]],
   ["cache_misses_total", "counter", "Sessions validated in the cloud", ["misses"]],

@@ -11,7 +11,7 @@ import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
 import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { ParticipantFacts } from "./participant_facts.ts";
+import type { ParticipantFacts, PreparedEffect } from "./participant_facts.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 type Executed = Extract<Execution, { ok: true }>;
@@ -89,6 +89,7 @@ export class ParticipantEffects {
     const { writes, answer, entries } = execution;
     const { id, coordinator, peers, you, epoch, keys } = facts;
     facts.writes = writes;
+    facts.grantedAt = this.#parts.services.clock.wall();
     facts.record = {
       kind: "prepared",
       id,
@@ -96,7 +97,7 @@ export class ParticipantEffects {
       peers,
       you,
       epoch,
-      effect: { keys, writes },
+      effect: { keys, writes, at: facts.grantedAt } satisfies PreparedEffect,
       answer,
       entries,
       holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),

@@ -57,10 +57,20 @@ export interface ParticipantFacts {
   keys: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
+  grantedAt: number | undefined;
   /** What a commit will write. */
   writes: Writes | undefined;
   /** Why it voted no. */
   refusal: Refusal | undefined;
+}
+
+/** What a `prepared` record says besides what the protocol needs. */
+export interface PreparedEffect {
+  readonly keys: readonly string[];
+  readonly writes: Writes;
+  /** See `grantedAt`; records of older versions lack it. */
+  readonly at?: number;
 }
 
 /** Of a transaction about which nothing but its id is known, or needs to be any more. */
@@ -74,6 +84,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     work: [],
     keys: [],
     record: undefined,
+    grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
   };
@@ -95,8 +106,18 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { keys, writes } = record.effect as { keys: readonly string[]; writes: Writes };
-  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, keys, writes };
+  const { keys, writes, at: grantedAt } = record.effect as PreparedEffect;
+  return {
+    ...bareFacts(id),
+    coordinator,
+    peers: [...peers],
+    you,
+    epoch,
+    record,
+    grantedAt,
+    keys,
+    writes,
+  };
 }
 
 /** Whether a body is a `prepare`. */

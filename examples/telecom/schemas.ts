@@ -78,6 +78,15 @@ export function oneOf(fields: Fields): Shape {
   };
 }
 
+/** A list of one or more. */
+function several({ schema, json }: Shape, most: number): Shape {
+  const message = `must be a list of 1 to ${most}`;
+  return {
+    schema: v.pipe(v.array(schema, message), v.minLength(1, message), v.maxLength(most, message)),
+    json: { type: "array", items: json, minItems: 1, maxItems: most },
+  };
+}
+
 /** A further rule, which JSON Schema cannot say. */
 export function also(
   shape: Shape,
@@ -135,7 +144,17 @@ export const session: Shape = text(
 );
 
 /** A node's name. */
-export const node: Shape = text("An edge node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+export const node: Shape = text("A node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+
+/** A role, by its address. */
+export const role: Shape = text(
+  "A role, such as core-1/coordinator",
+  /^[a-z][a-z0-9-]*\/[a-z]+$/,
+  "NODE/ROLE",
+);
+
+/** Directed links, by the nodes they join. */
+export const links: Shape = several(object({ from: node, to: node }), 1024);
 
 /** Always true. */
 export const yes: Shape = {

@@ -18,6 +18,10 @@ const checks: Readonly<Record<string, (value: unknown, at: never, all: JsonSchem
   additionalProperties: (value, at: boolean, all) =>
     at || !isObject(value) ||
     Object.keys(value).every((key) => Object.hasOwn(all.properties as object, key)),
+  items: (value, at: JsonSchema) =>
+    !Array.isArray(value) || value.every((item) => conforms(item, at)),
+  minItems: (value, at: number) => !Array.isArray(value) || value.length >= at,
+  maxItems: (value, at: number) => !Array.isArray(value) || value.length <= at,
   oneOf: (value, at: JsonSchema[]) => at.filter((schema) => conforms(value, schema)).length === 1,
 };
 
@@ -37,6 +41,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function typeIs(value: unknown, type: string): boolean {
   if (type === "integer") return Number.isInteger(value);
   if (type === "object") return isObject(value);
+  if (type === "array") return Array.isArray(value);
   const actual: string = typeof value;
   return actual === type;
 }
