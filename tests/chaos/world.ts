@@ -36,6 +36,7 @@ export class World {
   #cluster: RealCluster | undefined;
   /** Resolves with the cluster while one serves. */
   #serving = Promise.withResolvers<RealCluster>();
+  #serves = false;
   /** Roles that were killed and do not run again yet, and when. */
   readonly #down = new Map<string, number>();
   #expectEnd = false;
@@ -73,6 +74,7 @@ export class World {
   async start(): Promise<void> {
     const cluster = await this.spawn();
     await within(START_MS, "Cannot go on: the cluster does not start", cluster.ready);
+    this.#serves = true;
     this.#serving.resolve(cluster);
   }
 
@@ -97,13 +99,15 @@ export class World {
   #lost(message: string): void {
     this.options.violate({ invariant: "nodes_serve", message });
     this.#serving.reject(new Error(message));
-    this.#serving.promise.catch(() => {});
   }
 
   #gone(): void {
-    this.#serving.promise.catch(() => {});
-    this.#serving = Promise.withResolvers();
     this.#cluster = undefined;
+    // Who waits for a process that was killed before it served waits for the next one.
+    if (!this.#serves) return;
+    this.#serves = false;
+    this.#serving = Promise.withResolvers();
+    this.#serving.promise.catch(() => {});
   }
 
   // Faults -----------------------------------------------------------------------------------
