@@ -81,8 +81,11 @@ export function auditFiles(book: Book, folder: string): Found {
   const problem = indexProblem(rows);
   if (problem !== undefined) book.violate("number_owner", problem);
   const found = lookUp(book, keys);
-  for (const key of book.refused) {
-    if (keys.has(key)) book.violate("answers", `${key} was refused, and is there`);
+  for (const [key, how] of book.refused) {
+    const [done] = keys.get(key) ?? [];
+    if (done === undefined) continue;
+    const at = new Date(done.at).toISOString().slice(11, 23);
+    book.violate("answers", `refused, but done at ${at}: ${how}`);
   }
   return { ...found, duplicated: found.duplicated + compare(book, rows) };
 }

@@ -75,8 +75,8 @@ export class Book {
   readonly accounts = new Map<string, Account>();
   /** By idempotency key. */
   readonly acknowledged = new Map<string, Acknowledged>();
-  /** Keys of requests that were refused for good by the first answer to them. */
-  readonly refused = new Set<string>();
+  /** Requests of which nothing may be there, since they were refused at once; by key, and how. */
+  readonly refused = new Map<string, string>();
   /** Sent, and no answer that settles it: by key. */
   readonly unknown = new Map<string, Request>();
   readonly sessions = new Map<string, Session>();
@@ -124,7 +124,8 @@ export class Book {
       if (key === undefined || this.acknowledged.has(key)) return "refused";
       if (settled && !error.data.retryable) this.unknown.delete(key);
       if (!this.unknown.has(key)) {
-        this.refused.add(key);
+        const at = new Date().toISOString().slice(11, 23);
+        this.refused.set(key, `${describe(request)} at ${at}: ${JSON.stringify(error)}`);
         this.#settlePort(request);
         return "refused";
       }

@@ -161,7 +161,7 @@ export class RealCluster {
   }
 
   /** Posts a body as it is. */
-  async post(body: string, options: PostOptions = {}): Promise<Response> {
+  async post(body: BodyInit, options: PostOptions = {}): Promise<Response> {
     const { token = this.operator, path = "/rpc", signal } = options;
     return await fetch(this.url + path, {
       method: "POST",
@@ -171,10 +171,14 @@ export class RealCluster {
     });
   }
 
-  /** Calls a method. */
+  /**
+   * Calls a method, once. Deno's fetch sends a text again, unasked, when its connection dies under
+   * it, and tells of the second answer only, which may refuse what the first attempt is about to
+   * do. A stream it cannot send again.
+   */
   async rpc(method: string, params: unknown, options: PostOptions = {}): Promise<Answer> {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
-    const response = await this.post(body, options);
+    const response = await this.post(new Blob([body]).stream(), options);
     return await response.json() as Answer;
   }
 
