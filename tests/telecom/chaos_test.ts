@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Book } from "../chaos/book.ts";
 import { type Options, parseOptions } from "../chaos/options.ts";
+import { FORGETS_DOUBTS, plant } from "../chaos/planted.ts";
 import { runChaos, type RunOptions } from "../chaos/run.ts";
 import { seedImsi, seedMsisdn } from "../../examples/telecom/rows.ts";
 import { type Answer, RealCluster } from "./real_cluster.ts";
@@ -165,6 +166,26 @@ Deno.test("chaos --kills 3: nothing is lost, nothing is done twice, nothing is s
     assertEquals([exit + process, exit > 0, process > 0], [3, true, true], told.join("\n"));
     assertEquals(result.recoveriesMs.length >= 1, true);
     assert(result.book.acknowledged.size > 20, `only ${result.book.acknowledged.size}`);
+  });
+});
+
+Deno.test("chaos finds it when transactions in doubt are forgotten at a restart", async () => {
+  await inFolder(async (folder) => {
+    const root = await plant(FORGETS_DOUBTS, `${folder}/sources`);
+    const { book, unfinished } = await runChaos({
+      ...small,
+      root,
+      kills: 5,
+      faults: new Set(["process"]),
+      clients: 48,
+      fast: false, // On slow links a transaction is in doubt for longer.
+      data: `${folder}/data`,
+      progress: () => {},
+    });
+    // Acknowledged operations are gone, or a coordinator waits for their acks for ever.
+    const found = new Set(book.violations.map(({ invariant }) => invariant));
+    const noticed = found.has("acknowledged_durable") || found.has("nodes_serve");
+    assert(noticed, `${unfinished}: ${[...found]}`);
   });
 });
 
