@@ -44,8 +44,12 @@ async function run(options: Options): Promise<number> {
     : undefined;
   const data = options.data ?? `${parent}/data`;
   const stop = interrupts();
-  const result = await runChaos({ ...options, data, progress, stop: stop.requested });
-  stop.close();
+  const result = await runChaos({ ...options, data, progress, stop: stop.requested })
+    .catch(async (error) => {
+      if (parent !== undefined) await Deno.remove(parent, { recursive: true });
+      throw error;
+    })
+    .finally(() => stop.close());
   const figures = report(result, {
     seed: options.seed,
     profile: options.profile,

@@ -4,6 +4,7 @@
  * @module
  */
 import { readProfile } from "../../examples/telecom/cluster_command.ts";
+import { CommandError } from "../../examples/telecom/command_error.ts";
 import { namesOf } from "../../examples/telecom/start.ts";
 import type { Profile } from "../../examples/telecom/profiles.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
@@ -110,6 +111,8 @@ class ChaosRun {
       this.#clients.stop();
       await this.#world.kill();
     }
+    const { refusal } = this.#world;
+    if (refusal !== undefined) throw new CommandError(refusal);
     return {
       ...this.#found,
       book: this.#book,

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Answer, type Ended, RealCluster } from "../telecom/real_cluster.ts";
-import { EXIT_AGAIN } from "../../examples/telecom/command_error.ts";
+import { EXIT_AGAIN, EXIT_USAGE } from "../../examples/telecom/command_error.ts";
 import type { Request, Violation } from "./book.ts";
 
 /** What a world is given. */
@@ -42,6 +42,8 @@ export class World {
   #expectEnd = false;
   /** Counts processes. */
   life = 0;
+  /** Why the first process could not work with what it was given. */
+  refusal: string | undefined;
 
   constructor(private readonly options: WorldOptions) {}
 
@@ -87,6 +89,10 @@ export class World {
   }
 
   #ended(cluster: RealCluster, { code, stderr }: Ended): void {
+    if (this.life === 1 && code === EXIT_USAGE) {
+      this.refusal = stderr.at(-1);
+      return;
+    }
     if (cluster !== this.#cluster || this.#expectEnd) return;
     this.#gone();
     if (code === EXIT_AGAIN) {

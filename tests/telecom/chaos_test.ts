@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Book } from "../chaos/book.ts";
 import { type Options, parseOptions } from "../chaos/options.ts";
+import { chaos } from "../chaos/main.ts";
 import { FORGETS_DOUBTS, plant } from "../chaos/planted.ts";
 import { runChaos, type RunOptions } from "../chaos/run.ts";
 import { seedImsi, seedMsisdn } from "../../examples/telecom/rows.ts";
@@ -186,6 +187,14 @@ Deno.test("chaos finds it when transactions in doubt are forgotten at a restart"
     const found = new Set(book.violations.map(({ invariant }) => invariant));
     const noticed = found.has("acknowledged_durable") || found.has("nodes_serve");
     assert(noticed, `${unfinished}: ${[...found]}`);
+  });
+});
+
+Deno.test("chaos: a profile or a data folder that cannot be used ends it with 2", async () => {
+  await inFolder(async (folder) => {
+    assertEquals(await chaos(["--profile", "nonsense"]), 2);
+    await Deno.writeTextFile(`${folder}/cluster.json`, "{}");
+    assertEquals(await chaos(["--kills", "1", "--data", folder]), 2);
   });
 });
 
