@@ -287,6 +287,11 @@ export class Host implements Services {
     this.#life.start();
   }
 
+  /** Its process is gone: nothing of it may go on, not even what waits for a promise. */
+  halt(): void {
+    this.#life.halt();
+  }
+
   /** It takes no turns any more: who waits for answers must not wait for ever. */
   close(): void {
     this.#asks.close();

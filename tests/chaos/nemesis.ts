@@ -7,8 +7,9 @@
 import type { DirectedLink } from "../../actors/faults.ts";
 import { profileLinks } from "../../examples/telecom/profile_links.ts";
 import type { Profile } from "../../examples/telecom/profiles.ts";
+import { CLIENT } from "../../runtime/role.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
-import { drawCuts } from "../simulation/partitions.ts";
+import { drawPartition } from "../simulation/partitions.ts";
 import { SHAPES } from "../simulation/swarm.ts";
 import type { Kind, Options } from "./options.ts";
 import type { World } from "./world.ts";
@@ -48,7 +49,7 @@ export class Nemesis {
   readonly deeds: Deeds = { kills: { exit: 0, process: 0 }, links: 0, partitions: 0 };
   readonly #random: () => number;
   readonly #cutRandom: () => number;
-  readonly #roles: readonly string[];
+  #roles: readonly string[] = [];
   readonly #links: ReadonlySet<string>;
   readonly #killedAt = new Map<string, number[]>();
   /** How many partitions cut a link; of the process of that number. */
@@ -60,7 +61,6 @@ export class Nemesis {
     const { seed, profile } = options;
     this.#random = seeded(deriveSeed(seed, "kills"));
     this.#cutRandom = seeded(deriveSeed(seed, "cuts"));
-    this.#roles = rolesOf(profile);
     this.#links = new Set(profileLinks(profile).map(({ from, to }) => `${from}>${to}`));
   }
 
@@ -72,7 +72,8 @@ export class Nemesis {
 
   /** Does all of it, then mends all links; false if the time was over first. */
   async run(): Promise<boolean> {
-    const { kills, faults } = this.options;
+    const { kills, faults, world } = this.options;
+    this.#roles = await rolesOf(world);
     const cuts = faults.has("partition") ? this.#cutAndMend() : Promise.resolve();
     try {
       while (kills === undefined || this.kills < kills) {
@@ -153,10 +154,11 @@ export class Nemesis {
       await this.options.world.serving();
       await sleep(exponential(random, CUT_GAP_MS, LONGEST_CUT_MS));
       if (this.#over) break;
-      const links = drawCuts(profile.nodes, SHAPES, random).map(([from, to]) => ({ from, to }))
-        .filter((link) => this.#links.has(nameOf(link)));
+      const isLink = (from: string, to: string) => this.#links.has(`${from}>${to}`);
+      const { cuts } = drawPartition(profile.nodes, SHAPES, random, isLink);
+      const links = cuts.map(([from, to]) => ({ from, to }));
       const forMs = exponential(random, CUT_MS, LONGEST_CUT_MS);
-      if (links.length > 0) mends.push(this.#partition(links, forMs));
+      mends.push(this.#partition(links, forMs));
     }
     await Promise.all(mends);
   }
@@ -202,14 +204,13 @@ export class Nemesis {
   }
 }
 
-/** Addresses of all roles of a profile. */
-function rolesOf(profile: Profile): readonly string[] {
-  const own = ["gateway", "coordinator", "participant"] as const;
-  return profile.nodes.flatMap(({ name, roles }) => [
-    ...own.filter((role) => roles.includes(role)).map((role) => `${name}/${role}`),
-    `${name}/monitor`,
-    `${name}/node`,
-  ]);
+/** Addresses of all roles that run, in an order that does not depend on who answered first. */
+async function rolesOf(world: World): Promise<readonly string[]> {
+  const sent = await world.metric("trunkline_messages_sent_total");
+  return [...sent?.keys() ?? []].map((labels) => {
+    const [, node, role] = /node="([^"]+)",role="([^"]+)"/.exec(labels)!;
+    return `${node}/${role}`;
+  }).filter((address) => address !== CLIENT).sort();
 }
 
 function nameOf({ from, to }: DirectedLink): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -15,7 +16,7 @@ import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 /** One machine for each role. */
 export type Machines = Readonly<
   Record<
-    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node",
+    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node" | "detector",
     AnyStateMachine
   >
 >;
@@ -29,6 +30,7 @@ export const SHIPPED: Machines = {
   emitter,
   call,
   node,
+  detector,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */

@@ -8,6 +8,10 @@ const checks: Readonly<Record<string, (value: unknown, at: never, all: JsonSchem
   pattern: (value, at: string) => typeof value !== "string" || new RegExp(at, "u").test(value),
   minimum: (value, at: number) => typeof value !== "number" || value >= at,
   maximum: (value, at: number) => typeof value !== "number" || value <= at,
+  items: (value, at: JsonSchema) =>
+    !Array.isArray(value) || value.every((item) => conforms(item, at)),
+  minItems: (value, at: number) => !Array.isArray(value) || value.length >= at,
+  maxItems: (value, at: number) => !Array.isArray(value) || value.length <= at,
   required: (value, at: string[]) =>
     !isObject(value) || at.every((key) => Object.hasOwn(value, key)),
   properties: (value, at: Record<string, JsonSchema>) =>
@@ -18,10 +22,6 @@ const checks: Readonly<Record<string, (value: unknown, at: never, all: JsonSchem
   additionalProperties: (value, at: boolean, all) =>
     at || !isObject(value) ||
     Object.keys(value).every((key) => Object.hasOwn(all.properties as object, key)),
-  items: (value, at: JsonSchema) =>
-    !Array.isArray(value) || value.every((item) => conforms(item, at)),
-  minItems: (value, at: number) => !Array.isArray(value) || value.length >= at,
-  maxItems: (value, at: number) => !Array.isArray(value) || value.length <= at,
   oneOf: (value, at: JsonSchema[]) => at.filter((schema) => conforms(value, schema)).length === 1,
 };
 
