@@ -189,6 +189,8 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
             actions: noteAbort("timeout"),
           },
         ],
+        // The same, in answer to a prepare that was late.
+        voteNo: { guard: "isParticipant", target: "aborting", actions: noteAbort("refused") },
         voteYes: {}, // A vote sent twice.
         abort: {}, // Too late: the participants may have committed.
         inquiry: {}, // As in waiting.

@@ -7,6 +7,8 @@ import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
 import { call } from "../../protocols/rpc/call.ts";
+import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
+import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
@@ -15,7 +17,15 @@ import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 /** One machine for each role. */
 export type Machines = Readonly<
   Record<
-    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node",
+    | "coordinator"
+    | "participant"
+    | "holder"
+    | "threePhaseCoordinator"
+    | "threePhaseParticipant"
+    | "monitor"
+    | "emitter"
+    | "call"
+    | "node",
     AnyStateMachine
   >
 >;
@@ -25,6 +35,8 @@ export const SHIPPED: Machines = {
   coordinator,
   participant,
   holder,
+  threePhaseCoordinator,
+  threePhaseParticipant,
   monitor,
   emitter,
   call,
