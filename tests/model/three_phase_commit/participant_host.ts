@@ -82,21 +82,23 @@ export class ParticipantHost {
     state[place] = outcome.life + 1;
     let broken = gaveUpTooSoon(lives, before, event, outcome.life);
     for (const effect of outcome.effects) {
-      broken ??= effect.type === "reject" ? this.#rejected(lives, before, event) : this.#perform(state, index, effect);
+      broken ??= effect.type === "reject"
+        ? this.#rejected(lives, before, event)
+        : this.#perform(state, index, effect);
     }
     if (lives.describe(outcome.life) === "initial" || lives.done(outcome.life)) {
       state[place] = 0;
       if (world.lock(state, index) === Lock.HELD) broken ??= "what is forgotten holds no lock";
       world.setLock(state, index, Lock.NONE);
     }
-    return broken  /** As for the coordinator. */
+    return broken;
+  }
+
+  /** As for the coordinator. */
   #rejected(lives: Lives, life: number, event: number): string | undefined {
     if (!this.world.options.synchronous) return undefined;
     const { type } = lives.eventOf(event);
     return `no message is unexpected: a participant in ${lives.describe(life)} got ${type}`;
-  }
-
-;
   }
 
   #perform(state: Words, index: number, { type, params }: Effect): string | undefined {
