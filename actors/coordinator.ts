@@ -15,6 +15,7 @@ import {
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
 import {
   answerUnknown,
   coordinatorLease,
@@ -48,6 +49,7 @@ import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
+import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
 import { isTransactRequest, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
@@ -66,6 +68,7 @@ class Coordinator implements Role {
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
   readonly #sequences: Sequences;
+  readonly #threePhase: ThreePhaseCoordinator;
   #retrying = 0;
   #started = 0;
   #retried = 0;
@@ -83,6 +86,13 @@ class Coordinator implements Role {
       sequences: this.#sequences,
       step: (instance, event) => this.#instances.step(instance, event),
       again: (facts) => this.#again(facts),
+      written: () => this.#checkpoints.written(),
+    });
+    this.#threePhase = new ThreePhaseCoordinator({
+      services,
+      config,
+      sequences: this.#sequences,
+      reply: (facts, params) => this.#effects.reply(facts, params),
       written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
@@ -104,9 +114,10 @@ class Coordinator implements Role {
       inquiry: { accepts: isIndexed, handle: (b: Inquiry, e) => this.#inquiry(b, e) },
       load: {
         accepts: () => true,
-        handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
+        handle: (_: unknown, e) => this.services.reply(e, this.#size),
       },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
+      ...this.#threePhase.messages,
     };
   }
 
@@ -114,15 +125,21 @@ class Coordinator implements Role {
 
   recover(): void {
     const store = this.services.openStore();
-    const found = recoverCoordinator([...store.records()] as CoordinatorRecord[]);
-    this.#sequences.recover(found);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverCoordinator(own as CoordinatorRecord[]);
+    const others = this.#threePhase.open(records);
+    const open = [...found.committing, ...others.map(({ began }) => began)];
+    this.#sequences.recover(found, open.map(({ id }) => id.sequence));
+    this.#threePhase.recover(others);
+    const now = this.services.clock.now();
     for (const record of found.committing) {
-      const facts = recoveredFacts(record, this.services.clock.now());
+      const facts = recoveredFacts(record, now);
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const count = found.committing.length;
-    if (count > 0) this.services.log("warning", `${count} commits are told again after recovery`);
+    const count = open.length;
+    if (count > 0) this.services.log("warning", `${count} transactions go on after recovery`);
     this.#sequences.reserve();
   }
 
@@ -131,7 +148,7 @@ class Coordinator implements Role {
   }
 
   drained(): boolean {
-    return this.#instances.size === 0 && this.#retrying === 0;
+    return this.#size === 0;
   }
 
   persist(): void {
@@ -140,12 +157,14 @@ class Coordinator implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
+      threePhase: this.#threePhase.census(),
       started: this.#started,
       retried: this.#retried,
       ...this.#effects.counts,
@@ -154,6 +173,11 @@ class Coordinator implements Role {
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  /** Transactions under way. */
+  get #size(): number {
+    return this.#instances.size + this.#threePhase.size + this.#retrying;
   }
 
   // Requests ---------------------------------------------------------------------------------
@@ -170,7 +194,7 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    if (this.#instances.size + this.#retrying >= config.maxConcurrentTransactions) {
+    if (this.#size >= config.maxConcurrentTransactions) {
       return this.services.fail(client, "overloaded");
     }
     if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {
@@ -190,6 +214,7 @@ class Coordinator implements Role {
       retries,
       begunAt,
     });
+    if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
 
@@ -290,11 +315,11 @@ class Coordinator implements Role {
   }
 
   /** What stands in for the whole journal so far. */
-  #needed(): CoordinatorRecord[] {
+  #needed(): unknown[] {
     const records: CoordinatorRecord[] = [this.#sequences.record];
     for (const { facts } of this.#instances) {
       if (facts.record !== undefined) records.push(facts.record);
     }
-    return records;
+    return [...records, ...this.#threePhase.records()];
   }
 }

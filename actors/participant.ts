@@ -10,6 +10,7 @@
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
 import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
 import {
   admitPrepare,
   coordinatorLease,
@@ -41,6 +42,7 @@ import {
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { ThreePhaseParticipant } from "./three_phase_participant.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
@@ -64,6 +66,7 @@ class Participant<Op> implements Role {
   readonly #effects: ParticipantEffects;
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
+  readonly #threePhase: ThreePhaseParticipant;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
@@ -79,7 +82,10 @@ class Participant<Op> implements Role {
     this.#checkpoints = new Checkpoints(
       services,
       checkpointBytes,
-      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+      () => [
+        ...checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+        ...this.#threePhase.records(),
+      ],
     );
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
@@ -109,6 +115,15 @@ class Participant<Op> implements Role {
       coordinators: config.coordinators,
       leases: () => this.#leases!,
     });
+    this.#threePhase = new ThreePhaseParticipant({
+      services,
+      config,
+      locks: this.#locks,
+      executor: this.#executor,
+      leases: () => this.#leases!,
+      written: () => this.#checkpoints.written(),
+      raise: (log, lowest) => this.#raise(log, lowest),
+    });
     const decisions = new Decisions({
       services,
       config,
@@ -119,6 +134,7 @@ class Participant<Op> implements Role {
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
+      ...this.#threePhase.messages,
       read: this.#reader.handler,
     };
   }
@@ -131,7 +147,9 @@ class Participant<Op> implements Role {
     const { leaseMs, driftPpm, edges } = this.config;
     const lease = coordinatorLease(leaseMs, driftPpm);
     this.#leases = new Leases(lease, edges, this.services.clock.now(), fresh);
-    const found = recoverParticipant([...store.records()] as ParticipantRecord[]);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverParticipant(own as ParticipantRecord[]);
     for (const [log, lowest] of Object.entries(found.watermarks)) {
       this.#watermarks.log(log).lowest = lowest;
     }
@@ -145,6 +163,7 @@ class Participant<Op> implements Role {
     }
     const count = found.inDoubt.length;
     if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
+    this.#threePhase.recover(records, found.watermarks);
     this.#sweep();
   }
 
@@ -153,7 +172,7 @@ class Participant<Op> implements Role {
   }
 
   drained(): boolean {
-    return this.#open() === 0;
+    return this.#open() + this.#threePhase.open === 0;
   }
 
   persist(): void {
@@ -162,14 +181,16 @@ class Participant<Op> implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
-      inDoubt: census["inDoubt"] ?? 0,
-      committed: this.#effects.committed,
+      threePhase: this.#threePhase.census(),
+      inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
+      committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
@@ -191,7 +212,7 @@ class Participant<Op> implements Role {
     if (!this.config.coordinators.includes(envelope.from)) {
       return this.services.deadLetter("forbidden", envelope);
     }
-    this.#watermarks.raise(body.id.log, body.lowest);
+    this.#raise(body.id.log, body.lowest);
     const log = this.#watermarks.log(body.id.log);
     const known = log.known.get(body.id.sequence);
     const { sequence } = body.id;
@@ -206,6 +227,12 @@ class Participant<Op> implements Role {
         this.#instances.step(this.#begin(facts), { type: "prepare" });
       }
     }
+  }
+
+  /** What has ended below is forgotten, by whichever protocol it was run. */
+  #raise(log: string, lowest: number): void {
+    this.#watermarks.raise(log, lowest);
+    this.#threePhase.raise(log, lowest);
   }
 
   // Instances --------------------------------------------------------------------------------

@@ -12,6 +12,11 @@ export interface TransactRequest {
   readonly shards: readonly { readonly shard: number; readonly operations: readonly unknown[] }[];
   /** Whose answer the client gets. */
   readonly answerShard: number;
+  /**
+   * How it is decided; `"2pc"` if not given. `"3pc"` does not block, and needs links on which silence
+   * means failure: on others a partition may split its decision, so ledgers may refuse it.
+   */
+  readonly protocol?: "2pc" | "3pc";
 }
 
 /** What became of it. Only `committed` changed anything. */
@@ -31,6 +36,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   if (!isRecord(body) || !isIndex(body["answerShard"]) || !Array.isArray(body["shards"])) {
     return false;
   }
+  if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
   const seen = new Set<number>();
   for (const part of body["shards"]) {
     if (!isRecord(part) || !isIndex(part["shard"]) || !Array.isArray(part["operations"])) {

@@ -78,7 +78,7 @@ function threePhase(name: string, synchronous: boolean): Entry["build"] {
       crashes: crashes ?? (!synchronous ? 0 : participants === 2 ? 3 : 1),
       synchronous,
       // With three of them the votes alone are too many ways.
-      voted: participants > 2,
+      voted: participants > 2 || !synchronous,
       machines: { coordinator: threePhaseCoordinator, participant: threePhaseParticipant },
     });
 }

@@ -46,6 +46,7 @@ export function threePhaseModel(name: string, options: ThreePhaseOptions): Model
     bounds: {
       participants,
       crashes,
+      restarts: options.voted ? "once faults are over" : "any time",
       begins: options.voted ? "when all have voted yes, and no vote has arrived" : "at the start",
       losses_per_channel: synchronous ? "of who has failed" : 1,
       timeouts: synchronous ? "of who has failed" : "any",
@@ -141,7 +142,9 @@ function processSteps(hosts: Hosts, state: Words, process: number, attempt: Atte
   const { world, participant, coordinator } = hosts;
   const phase = world.phase(state);
   if (world.has(state, process, Disk.DOWN)) {
-    if (phase === Phase.FAULTS || phase === Phase.HEALED) attempt(Act.RESTART, process);
+    // Those that have voted stay away for as long as there are faults, or there are too many ways.
+    const mayReturn = phase === Phase.FAULTS && !world.options.voted || phase === Phase.HEALED;
+    if (mayReturn) attempt(Act.RESTART, process);
     return;
   }
   if (world.pendingCount(state, process) > 0) attempt(Act.SYNC, process);
