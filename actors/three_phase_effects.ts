@@ -44,7 +44,7 @@ export interface ThreePhaseFacts {
   readonly id: TransactionId;
   coordinator: string;
   readonly peers: string[];
-  readonly you: number;
+  you: number;
   readonly epoch: number;
   readonly work: Work;
   keys: readonly string[];

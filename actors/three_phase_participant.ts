@@ -181,7 +181,7 @@ export class ThreePhaseParticipant {
 
   /** The instance a message is for and its sender's index in it, -1 for the coordinator. */
   #sender(
-    body: Id & { readonly index?: number },
+    body: Id & { readonly index?: number; readonly you?: number },
     envelope: Envelope,
   ): { readonly instance: Known; readonly from: number } | undefined {
     const instance = this.#watermarks.log(body.id.log).known.get(body.id.sequence);
@@ -189,8 +189,7 @@ export class ThreePhaseParticipant {
     const { facts } = instance;
     const { index } = body;
     if (index === undefined && this.#isCoordinator(envelope.from)) {
-      // An outcome's record does not say whom to tell.
-      if (facts.coordinator === "") facts.coordinator = envelope.from;
+      this.#noteCoordinator(facts, body, envelope);
       return { instance, from: COORDINATOR };
     }
     if (index !== undefined && this.#isPeer(facts, index, envelope.from)) {
@@ -198,6 +197,13 @@ export class ThreePhaseParticipant {
     }
     this.parts.services.deadLetter("forbidden", envelope);
     return undefined;
+  }
+
+  /** An outcome's record does not say whom to tell, and as whom. */
+  #noteCoordinator(facts: ThreePhaseFacts, body: { readonly you?: number }, e: Envelope): void {
+    if (facts.coordinator !== "") return;
+    facts.coordinator = e.from;
+    facts.you = body.you ?? facts.you;
   }
 
   #isCoordinator(address: string): boolean {
@@ -239,9 +245,7 @@ export class ThreePhaseParticipant {
     const store = "store" in body ? body.store : type === "abort" ? ours : undefined;
     const sameStore = mayAckUnknownCommit({ store, ours, sequence: id.sequence, lowest });
     if (instance !== undefined) {
-      if (instance.facts.coordinator === "" && isCoordinator) {
-        instance.facts.coordinator = envelope.from;
-      }
+      if (isCoordinator) this.#noteCoordinator(instance.facts, body, envelope);
       return this.#instances.step(instance, { type, sameStore });
     }
     const index = "you" in body ? body.you : 0;

@@ -82,8 +82,12 @@ export type Commit = {
   readonly store?: string;
 };
 
-/** The decision to abort. */
-export type Abort = { readonly type: "abort"; readonly id: TransactionId };
+/** The decision to abort; `you` is the receiver's index, given by the coordinator. */
+export type Abort = {
+  readonly type: "abort";
+  readonly id: TransactionId;
+  readonly you?: number;
+};
 
 /** The outcome is durable at participant `index`. */
 export type Ack = {
