@@ -31,7 +31,7 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
        deno task check --mutants [--only TEXT] [--seeds N] [--report json]
 
   --model NAME         search every state of a model; --list names them
-  --participants N     of two_phase_commit: 1 to 3; 2 is the default
+  --participants N     of two_phase_commit and three_phase_commit: 1 to 3; 2 is the default
   --crashes N          crashes at most, of all roles together; 0 to 3
   --network KIND       set (any loss and duplication, the default), bag or fifo (one of each a channel)
   --mutant ID          with a mutant in place of the machine that ships; --list --mutants names them
@@ -46,7 +46,7 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --list               name the models
   --help               print this
 
-Exit code 0: nothing was found; 1: a violation, or a mutant that was not found; 2: bad command line;
+Exit code 0: nothing was found, or, in a model that must find something, that was; 1: a violation, or a mutant that was not found; 2: bad command line;
 3: the search did not finish.
 `;
 
