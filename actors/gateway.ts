@@ -72,8 +72,17 @@ export interface Gateway {
   readonly cache: EdgeCache;
   /** Runs a transaction through some coordinator; asks another one if the first does not answer. */
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
-  /** Reads rows through some coordinator. */
-  read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+  /**
+   * Reads rows through some coordinator, from the keeper of a shard and at the same time from those
+   * of other shards. Rows of one keeper are as of one moment at which no transaction that changes
+   * them was undecided; those of different keepers are as of different moments.
+   */
+  read(
+    shard: number,
+    request: Omit<ReadRequest, "edge">,
+    keep: boolean,
+    also?: readonly number[],
+  ): Promise<CallResult>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -242,10 +251,12 @@ class GatewayRole implements Role, Gateway {
     shard: number,
     request: Omit<ReadRequest, "edge">,
     keep: boolean,
+    also: readonly number[] = [],
   ): Promise<CallResult> {
     const { address, incarnation } = this.services;
     const read: ReadRequest = keep ? { ...request, edge: { address, incarnation } } : request;
-    return this.#caller.call("read", { shard, read }, this.#policy(3), this.#chooser());
+    const body = also.length === 0 ? { shard, read } : { shard, also, read };
+    return this.#caller.call("read", body, this.#policy(3), this.#chooser());
   }
 
   #policy(attempts: number): CallPolicy {

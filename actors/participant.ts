@@ -8,16 +8,11 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
 import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
-import {
-  admitPrepare,
-  coordinatorLease,
-  recoverParticipant,
-} from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import type { Envelope } from "../runtime/codec.ts";
 import {
   defineRole,
   type MessageHandler,
@@ -34,15 +29,15 @@ import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
-  preparedFacts,
   recoveredFacts,
+  UNKNOWN_STANDING,
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { ThreePhaseParticipant } from "./three_phase_participant.ts";
+import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
@@ -59,7 +54,8 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #locks = new Locks();
+  readonly #locks: Locks = new Locks(() => this.#waits.contended());
+  readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;
   readonly #watermarks: Watermarks<Instance<ParticipantFacts>>;
   readonly #executor: Executor<Op>;
@@ -87,6 +83,16 @@ class Participant<Op> implements Role {
         ...this.#threePhase.records(),
       ],
     );
+    this.#waits = new WaitReports({
+      services,
+      locks: this.#locks,
+      detector: config.detector,
+      standing: (owner) => {
+        const { coordinator = "", standing = UNKNOWN_STANDING } =
+          this.#instances.get(owner)?.facts ?? {};
+        return { coordinator, ...standing };
+      },
+    });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -104,9 +110,10 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks((instance) => {
-      this.#instances.step(instance, { type: "forget" });
-    });
+    this.#watermarks = new Watermarks(
+      (instance) => this.#instances.step(instance, { type: "forget" }),
+      (log, lowest) => this.#threePhase.raise(log, lowest),
+    );
     this.#reader = new Reader({
       services,
       ledger,
@@ -122,19 +129,21 @@ class Participant<Op> implements Role {
       executor: this.#executor,
       leases: () => this.#leases!,
       written: () => this.#checkpoints.written(),
-      raise: (log, lowest) => this.#raise(log, lowest),
+      raise: (log, lowest) => this.#watermarks.raise(log, lowest),
     });
     const decisions = new Decisions({
       services,
       config,
+      store: () => services.store.id,
+      draining: () => this.#draining,
       watermarks: this.#watermarks,
       step: (instance, event) => this.#instances.step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
     this.messages = {
-      prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
       ...this.#threePhase.messages,
+      ...this.#waits.messages,
       read: this.#reader.handler,
     };
   }
@@ -204,35 +213,6 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
-  }
-
-  // Messages ---------------------------------------------------------------------------------
-
-  #prepare(body: Prepare, envelope: Envelope): void {
-    if (!this.config.coordinators.includes(envelope.from)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    this.#raise(body.id.log, body.lowest);
-    const log = this.#watermarks.log(body.id.log);
-    const known = log.known.get(body.id.sequence);
-    const { sequence } = body.id;
-    switch (admitPrepare({ sequence, lowest: log.lowest, known: known !== undefined })) {
-      case "stale":
-        return;
-      case "known":
-        return this.#instances.step(known!, { type: "prepare" });
-      case "begin": {
-        if (this.#draining) return; // The coordinator will think of it as a slow one.
-        const facts = preparedFacts(body, envelope.from);
-        this.#instances.step(this.#begin(facts), { type: "prepare" });
-      }
-    }
-  }
-
-  /** What has ended below is forgotten, by whichever protocol it was run. */
-  #raise(log: string, lowest: number): void {
-    this.#watermarks.raise(log, lowest);
-    this.#threePhase.raise(log, lowest);
   }
 
   // Instances --------------------------------------------------------------------------------

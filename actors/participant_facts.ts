@@ -8,6 +8,7 @@ import type {
   Prepare,
   PreparedRecord,
   TransactionId,
+  TransactionStanding,
 } from "../protocols/two_phase_commit/messages.ts";
 import { hasId, isIndex, isRecord, isStrings } from "./guards.ts";
 import type { Refusal, Writes } from "./ledger.ts";
@@ -34,6 +35,8 @@ export interface ParticipantConfig {
   readonly synchronous?: boolean;
   /** How long whoever leads a three-phase commit may be silent; 10 s if not given. */
   readonly silenceMs?: number;
+  /** Who is told of transactions that wait for one another; not given: nobody. */
+  readonly detector?: string;
   /** Roster epoch since which this store has kept these shards. */
   readonly storeSince: number;
   /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
@@ -48,6 +51,14 @@ export type Work = readonly {
   readonly operations: readonly unknown[];
 }[];
 
+/** Rows that are locked. */
+export interface LockedRows {
+  /** Sorted, each once. */
+  readonly keys: readonly string[];
+  /** Those of them that others may hold as well. */
+  readonly shared: readonly string[];
+}
+
 /** The host's record of one transaction. */
 export interface ParticipantFacts {
   readonly id: TransactionId;
@@ -57,8 +68,12 @@ export interface ParticipantFacts {
   you: number;
   readonly epoch: number;
   readonly work: Work;
+  /** What speaks for it when one of a deadlock must be chosen. */
+  readonly standing: TransactionStanding;
   /** Rows it locks. */
   keys: readonly string[];
+  /** Those of them that it only reads. */
+  shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
   /** What a commit will write. */
@@ -66,6 +81,9 @@ export interface ParticipantFacts {
   /** Why it voted no. */
   refusal: Refusal | undefined;
 }
+
+/** Of a transaction that nobody has spoken for. */
+export const UNKNOWN_STANDING: TransactionStanding = { begunAt: 0, priority: 0, chosen: 0 };
 
 /** Of a transaction about which nothing but its id is known, or needs to be any more. */
 export function bareFacts(id: TransactionId): ParticipantFacts {
@@ -76,7 +94,9 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     you: 0,
     epoch: 0,
     work: [],
+    standing: UNKNOWN_STANDING,
     keys: [],
+    shared: [],
     record: undefined,
     writes: undefined,
     refusal: undefined,
@@ -85,7 +105,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
 
 /** Of a transaction that begins. */
 export function preparedFacts(body: Prepare, coordinator: string): ParticipantFacts {
-  const { id, peers, you, epoch, operations } = body;
+  const { id, peers, you, epoch, operations, standing = UNKNOWN_STANDING } = body;
   return {
     ...bareFacts(id),
     coordinator,
@@ -93,14 +113,23 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
     you,
     epoch,
     work: operations as Work,
+    standing,
   };
 }
+
+/** What a participant writes into the `effect` of its promise. */
+type PreparedEffect = {
+  readonly keys: readonly string[];
+  readonly shared?: readonly string[];
+  readonly writes: Writes;
+};
 
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { keys, writes } = record.effect as { keys: readonly string[]; writes: Writes };
-  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, keys, writes };
+  const { keys, shared = [], writes } = record.effect as PreparedEffect;
+  const locked = { keys, shared, writes };
+  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, ...locked };
 }
 
 /** Whether a body is a `prepare`. */
@@ -110,7 +139,12 @@ export function isPrepare(body: unknown): body is Prepare {
     Array.isArray(body["operations"]) &&
     body["operations"].every((work) =>
       isRecord(work) && isIndex(work["shard"]) && Array.isArray(work["operations"])
-    );
+    ) && (body["standing"] === undefined || isStanding(body["standing"]));
+}
+
+function isStanding(value: unknown): boolean {
+  return isRecord(value) && isIndex(value["begunAt"]) && isIndex(value["priority"]) &&
+    isIndex(value["chosen"]);
 }
 
 /** Whether a body is an `inquiry` of a peer. */

@@ -20,7 +20,7 @@ import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
 import type { Execution, Refusal, Writes } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { ParticipantConfig, Work } from "./participant_facts.ts";
+import type { LockedRows, ParticipantConfig, Work } from "./participant_facts.ts";
 
 /** The index that stands for the coordinator. */
 export const COORDINATOR = -1;
@@ -47,7 +47,8 @@ export interface ThreePhaseFacts {
   you: number;
   readonly epoch: number;
   readonly work: Work;
-  keys: readonly string[];
+  /** What it locks. */
+  rows: LockedRows;
   record: PreparedRecord | undefined;
   /** Its record may be on its way still; what it says was heard, and is true. */
   preCommitted: boolean;
@@ -90,10 +91,12 @@ export class ThreePhaseEffects {
     const { facts, key } = instance;
     const { locks, executor } = this.parts;
     const granted = () => this.step(instance, { type: "granted" });
-    if (facts.record !== undefined) return locks.acquire(key, facts.keys, granted);
+    if (facts.record !== undefined) {
+      return locks.acquire(key, facts.rows.keys, granted, facts.rows.shared);
+    }
     const refusal = executor.unfit(facts.work, this.parts.config.synchronous ?? false) ??
-      executor.begin(key, facts.work, (keys, execution) => {
-        facts.keys = keys;
+      executor.begin(key, facts.work, (rows, execution) => {
+        facts.rows = rows;
         this.#executed(instance, execution);
       });
     if (refusal !== undefined) this.#refuse(instance, refusal);
@@ -104,9 +107,9 @@ export class ThreePhaseEffects {
     if (!execution.ok) return this.#refuse(instance, execution.reason);
     const { services, leases } = this.parts;
     const { writes, answer, entries } = execution;
-    const { id, coordinator, peers, you, epoch, keys } = facts;
+    const { id, coordinator, peers, you, epoch, rows } = facts;
     facts.writes = writes;
-    const effect = { keys, writes };
+    const effect = { ...rows, writes };
     facts.record = {
       protocol: "3pc",
       kind: "prepared",
@@ -174,7 +177,7 @@ export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFact
     you,
     epoch,
     work: [],
-    keys: [],
+    rows: { keys: [], shared: [] },
     record: undefined,
     preCommitted: false,
     writes: undefined,
@@ -185,6 +188,6 @@ export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFact
 /** Of a transaction that was undecided before a restart. */
 export function recoveredFacts(record: PreparedRecord): ThreePhaseFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { keys, writes } = record.effect as { keys: readonly string[]; writes: Writes };
-  return { ...bareFacts(id, you, epoch), coordinator, peers: [...peers], record, keys, writes };
+  const { writes, ...rows } = record.effect as LockedRows & { readonly writes: Writes };
+  return { ...bareFacts(id, you, epoch), coordinator, peers: [...peers], record, rows, writes };
 }

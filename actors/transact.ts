@@ -17,6 +17,8 @@ export interface TransactRequest {
    * means failure: on others a partition may split its decision, so ledgers may refuse it.
    */
   readonly protocol?: "2pc" | "3pc";
+  /** How much it matters, the more the higher; 0 if not given. */
+  readonly priority?: number;
 }
 
 /** What became of it. Only `committed` changed anything. */
@@ -37,6 +39,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
     return false;
   }
   if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
+  if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
   const seen = new Set<number>();
   for (const part of body["shards"]) {
     if (!isRecord(part) || !isIndex(part["shard"]) || !Array.isArray(part["operations"])) {

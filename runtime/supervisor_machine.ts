@@ -110,7 +110,6 @@ export const supervisionMachine: AnyStateMachine = setup({
       after: { backoff: { target: "starting", actions: "countRestart" } },
       on: {
         exited: {}, // The fenced thread has ended after all.
-        spawned: {}, // It ended while its spawner was still waiting for it.
         hold: "held",
         retire: "retired",
       },

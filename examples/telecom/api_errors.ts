@@ -55,7 +55,8 @@ export type ErrorName =
   | "conflict"
   | "balance_limit"
   | "body_too_large"
-  | "batch_too_large";
+  | "batch_too_large"
+  | "condition_failed";
 
 /** The table: every error by name. */
 export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
@@ -90,7 +91,8 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   balance_limit: none(-32014, "The balance would be too large"),
   body_too_large: none(-32015, "The body is too large"),
   batch_too_large: none(-32016, "The batch has too many requests"),
-  protocol_refused: none(-32017, "The transaction may not be decided by three-phase commit"),
+  condition_failed: none(-32017, "A balance is not what the request demands"),
+  protocol_refused: none(-32018, "The transaction may not be decided by three-phase commit"),
 };
 
 /** An error as it goes to a client. */

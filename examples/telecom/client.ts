@@ -40,6 +40,9 @@ export type ResultByMethod = {
   "account.balance": AccountResult;
   "account.debit": AccountResult;
   "account.credit": AccountResult;
+  /** That of the first operation. */
+  "account.batch": AccountResult;
+  "account.balances": { readonly accounts: readonly AccountResult[] };
   "account.transfer": {
     readonly from: string;
     readonly to: string;

@@ -19,6 +19,7 @@ import {
   failure,
   firstShard,
   isLookup,
+  otherShards,
   readError,
   type WriteCall,
 } from "./gateway_calls.ts";
@@ -62,6 +63,9 @@ const TOKENS = 10_000;
 const REPLANS = 4;
 /** Renew a popular entry when less than this share of its lease is left. */
 const RENEW_SHARE = 0.5;
+
+/** What matters more where one of two writes has to give way. */
+const PRIORITY = { subscriber: 0, operator: 1 } as const;
 
 type ReadCall = Extract<Call, { kind: "read" }>;
 
@@ -227,7 +231,8 @@ class TelecomApi implements GatewayApplication {
     const ticket = this.gateway.cache.ticket();
     let shard: number | undefined = firstShard(query);
     for (let hops = 0; shard !== undefined && hops < 4; hops++) {
-      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep);
+      const also = hops === 0 ? otherShards(query) : [];
+      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep, also);
       if (!call.ok) return failure(readError(call));
       if (!isReadReply(call.value)) return failure(apiError("internal_error"));
       const reply: ReadReply = call.value;
@@ -267,7 +272,12 @@ class TelecomApi implements GatewayApplication {
       if (!planned.ok) return failure(errorOfRefusal(planned.reason));
       const { shards, answerShard } = planned.plan;
       const protocol = this.config.protocols?.[call.method];
-      const request = { shards, answerShard, ...(protocol === undefined ? {} : { protocol }) };
+      const request = {
+        shards,
+        answerShard,
+        priority: PRIORITY[caller.role],
+        ...(protocol === undefined ? {} : { protocol }),
+      };
       const done = await this.gateway.transact(request, this.config.attempts);
       if (!done.ok) return failure(callError(done));
       if (!isFate(done.value)) return failure(apiError("internal_error"));

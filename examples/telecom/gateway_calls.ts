@@ -34,11 +34,18 @@ export function isLookup(error: ApiError): boolean {
 /** The account whose shard keeps the idempotency key. */
 function firstAccount(call: WriteCall): string {
   if (call.method === "account.transfer") return call.params.from;
+  if (call.method === "account.batch") return call.params.operations[0]!.subscriber;
   return "msisdn" in call.params ? call.params.msisdn : call.params.subscriber;
+}
+
+/** Every other shard that a read needs, as far as its parameters say. */
+export function otherShards({ params }: ReadQuery): readonly number[] {
+  return "subscribers" in params ? params.subscribers.slice(1).map(shardOf) : [];
 }
 
 /** The shard that a read begins at. */
 export function firstShard({ params }: ReadQuery): number {
+  if ("subscribers" in params) return shardOf(params.subscribers[0]!);
   if ("session" in params) return Number(params.session.slice(0, 2));
   if ("imsi" in params) return shardOf(params.imsi);
   return shardOf("subscriber" in params ? params.subscriber : params.msisdn);

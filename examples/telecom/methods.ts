@@ -13,6 +13,7 @@ export type WriteParams = {
   "account.debit": Posting;
   "account.credit": Posting;
   "account.transfer": Transfer;
+  "account.batch": Batch;
   "number.port": Port;
   "sim.provision": Provision;
 };
@@ -21,6 +22,7 @@ export type WriteParams = {
 export type ReadParams = {
   "session.validate": { readonly session: string };
   "account.balance": { readonly subscriber: string };
+  "account.balances": { readonly subscribers: readonly string[] };
   "subscriber.get": { readonly msisdn: string } | { readonly imsi: string };
 };
 
@@ -38,6 +40,26 @@ export type Transfer = {
   readonly amount: number;
   readonly idempotencyKey: string;
 };
+
+/** Parameters of `account.batch`. */
+export type Batch = {
+  readonly operations: readonly Adjustment[];
+  readonly idempotencyKey: string;
+};
+
+/** One account of a batch. */
+export type Adjustment = {
+  readonly subscriber: string;
+  /** Cents to add, or to take where it is negative; 0 only looks. */
+  readonly change: number;
+  /** What the balance must be before. */
+  readonly before?: Bounds;
+  /** What the balance must be after. */
+  readonly after?: Bounds;
+};
+
+/** Cents at least and at most. */
+export type Bounds = { readonly min?: number; readonly max?: number };
 
 /** Parameters of `number.port`. */
 export type Port = {

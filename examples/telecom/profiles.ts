@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { VictimPolicy } from "../../protocols/deadlock/victims.ts";
 import type { WriteMethod } from "./methods.ts";
 
 /** The three tiers. */
@@ -96,6 +97,8 @@ export interface ProfileSettings {
   readonly maxConcurrentTransactions: number;
   /** How long a participant waits for a lock before it votes no, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** Which transaction of a deadlock gives way and is begun again. */
+  readonly victimPolicy: VictimPolicy;
   /** How long an edge may answer from a cache entry without renewing it, in milliseconds. */
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */

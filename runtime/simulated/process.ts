@@ -125,6 +125,16 @@ export class Process implements Spawned {
     this.#schedule(Math.min(due, scheduler.now() + BEAT_MS));
   }
 
+  /** Whether its node is slow. */
+  get slow(): boolean {
+    return this.options.slowness() !== undefined;
+  }
+
+  /** Batches of its store that are not durable yet. */
+  get unsynced(): number {
+    return this.#store?.unsynced ?? 0;
+  }
+
   /** Messages in its mailbox. */
   get depth(): number {
     return this.options.ports.transport.depth().messages;
@@ -161,6 +171,7 @@ export class Process implements Spawned {
     this.#gone = true;
     if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
     this.reason = reason;
+    this.host.halt();
     this.#store?.crash(); // Of no effect on a store that was closed.
     this.#exit.resolve(reason);
     this.options.gone(this);

@@ -61,6 +61,8 @@ class Disk {
   failure: string | undefined;
   /** Torn writes found and dropped. */
   torn = 0;
+  /** Records and rows that crashes took before they were durable. */
+  lost = 0;
 
   constructor(readonly id: string, readonly key: string, readonly hooks: DiskHooks) {}
 
@@ -129,6 +131,11 @@ export class SimulatedDisks {
   /** Torn writes found and dropped so far. */
   get torn(): number {
     return [...this.#disks.values()].reduce((sum, disk) => sum + disk.torn, 0);
+  }
+
+  /** Records and rows that crashes took so far, of what had been written and was not durable. */
+  get lost(): number {
+    return [...this.#disks.values()].reduce((sum, disk) => sum + disk.lost, 0);
   }
 
   /** Makes all commits to a disk fail from now on; undefined: lets them succeed again. */
@@ -231,6 +238,11 @@ export class SimulatedStore implements Store {
     return this.#bytes;
   }
 
+  /** Batches on their way to the disk. */
+  get unsynced(): number {
+    return this.#onTheirWay.length;
+  }
+
   checkpoint(records: readonly unknown[]): void {
     this.#checkpoint = records;
   }
@@ -297,6 +309,10 @@ export class SimulatedStore implements Store {
     this.#closed = true;
     const batches = this.#onTheirWay.splice(0);
     for (const batch of batches.slice(0, survivors)) this.disk.write(batch);
+    this.disk.lost += this.#batch.length + this.#pending.size;
+    for (const { first, last, rows } of batches.slice(survivors)) {
+      this.disk.lost += last - first + 1 + rows.size;
+    }
     const lost = batches[survivors];
     if (lost !== undefined && tornShare > 0) this.disk.tear(lost, tornShare);
     if (this.disk.owner === this) this.disk.owner = undefined;

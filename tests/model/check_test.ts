@@ -65,7 +65,15 @@ for (const network of ["bag", "fifo"] as const) {
   });
 }
 
-for (const name of ["two_phase_commit/holder", "heartbeat", "rpc/call", "lifecycle/node"]) {
+for (
+  const name of [
+    "two_phase_commit/holder",
+    "heartbeat",
+    "rpc/call",
+    "lifecycle/node",
+    "deadlock/detector",
+  ]
+) {
   Deno.test(`check: ${name} breaks no rule`, () => {
     const { violation, exceeded, depth } = search(name);
     assertEquals([violation, exceeded], [undefined, undefined]);

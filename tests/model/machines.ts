@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -25,7 +26,8 @@ export type Machines = Readonly<
     | "monitor"
     | "emitter"
     | "call"
-    | "node",
+    | "node"
+    | "detector",
     AnyStateMachine
   >
 >;
@@ -41,6 +43,7 @@ export const SHIPPED: Machines = {
   emitter,
   call,
   node,
+  detector,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */

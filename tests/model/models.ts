@@ -7,6 +7,7 @@ import type { Model } from "../../runtime/checker/model.ts";
 import type { NetworkKind } from "../../runtime/checker/network.ts";
 import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
+import { deadlockModel } from "./small/deadlock.ts";
 import { callModel } from "./small/call.ts";
 import { nodeModel } from "./small/node.ts";
 import { commitModel as textbookCommit } from "./textbook/commit.ts";
@@ -113,6 +114,11 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     summary: "a node's steps up and down, each of which may fail or be cut short",
     options: [],
     build: ({ node }) => nodeModel(node),
+  }],
+  ["deadlock/detector", {
+    summary: "a suspected deadlock of two reporters and two victims, in discrete time",
+    options: [],
+    build: ({ detector }) => deadlockModel(detector),
   }],
   ["textbook/commit_3", {
     summary: "TCommit of Gray and Lamport, 3 managers: 34 states",

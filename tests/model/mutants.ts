@@ -42,6 +42,7 @@ const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "heartbeat.emitter": [["heartbeat", {}]],
   "rpc.call": [["rpc/call", {}]],
   "lifecycle.node": [["lifecycle/node", {}]],
+  "deadlock.detector": [["deadlock/detector", {}]],
 };
 
 /** Every mutant, in the order of the machines. */

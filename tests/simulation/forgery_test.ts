@@ -5,10 +5,15 @@ import { assertEquals } from "@std/assert";
 import type { CoordinatorConfig } from "../../actors/coordinator.ts";
 import type { ParticipantConfig } from "../../actors/participant.ts";
 import { accountKey, seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
+import type { Round, Wait } from "../../protocols/deadlock/messages.ts";
+import {
+  formatTransactionId,
+  type TransactionId,
+} from "../../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
-import { defineRole } from "../../runtime/role.ts";
-import { CLIENT, SimulatedSystem } from "../../runtime/simulated/system.ts";
+import { CLIENT, defineRole } from "../../runtime/role.ts";
+import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 
 const ROGUE = "edge-1/rogue";
 const PARTICIPANT = "cloud-1/participant";
@@ -33,7 +38,8 @@ class Scene implements AsyncDisposable {
         this.heard.push({ type, body: body as Heard["body"] });
       },
     });
-    const types = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
+    const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
+    const types = [...decisions, "waits", "finished"];
     const client = defineRole<never>({
       name: "client",
       create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
@@ -51,6 +57,7 @@ class Scene implements AsyncDisposable {
       coordinators: [CLIENT],
       participants: [PARTICIPANT],
       edges: ["edge-1/gateway"],
+      detector: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,
@@ -68,6 +75,7 @@ class Scene implements AsyncDisposable {
     const config: CoordinatorConfig = {
       participantOf: [CLIENT],
       gateways,
+      detector: CLIENT,
       voteTimeoutMs: 5000,
       resendMs: 500,
       leaseMs: 1000,
@@ -176,3 +184,55 @@ Deno.test("a coordinator works for gateways only", async () => {
   assertEquals(await scene.forbidden(COORDINATOR), 2);
   assertEquals(scene.said("prepare"), []);
 });
+
+Deno.test("only the detector has a transaction aborted, and is told that it is decided", async () => {
+  await using scene = await new Scene().withCoordinator([CLIENT]);
+  const request = { shards: [{ shard: 0, operations: [1] }], answerShard: 0 };
+  const fate = scene.system.ask(COORDINATOR, "transact", request, 4000);
+  await scene.system.advance(20);
+  const { id } = scene.said("prepare")[0]!.body as { id: TransactionId };
+  const victim = { id: formatTransactionId(id) };
+  await scene.forge(COORDINATOR, "victim", victim);
+  assertEquals(await scene.forbidden(COORDINATOR), 1);
+  assertEquals([scene.said("abort"), scene.said("finished")], [[], []]);
+  await scene.tell(COORDINATOR, "victim", victim);
+  assertEquals(scene.said("abort").map(({ body }) => body["id"]), [id]);
+  assertEquals(scene.said("finished").map(({ body }) => body), [victim]);
+  // It is begun again under another id, and remembers that it was chosen.
+  await scene.system.advance(1000);
+  const again = scene.said("prepare").at(-1)!.body as { id: TransactionId; standing: object };
+  assertEquals(again.id.sequence > id.sequence, true);
+  assertEquals((again.standing as { chosen: number }).chosen, 1);
+  const yes = { id: again.id, index: 0, store: "s", answer: 1, entries: [], holders: [] };
+  await scene.tell(COORDINATOR, "voteYes", yes);
+  assertEquals((await scene.system.until(fate) as { outcome: string }).outcome, "committed");
+  // What nobody knows is decided.
+  await scene.tell(COORDINATOR, "victim", { id: "nobody:1" });
+  assertEquals(scene.said("finished").length, 2);
+});
+
+Deno.test("a participant tells its waits to the detector only", async () => {
+  await using scene = await new Scene().withParticipant();
+  const round = { incarnation: 1, number: 7 };
+  await scene.forge(PARTICIPANT, "refresh", { round });
+  assertEquals(await scene.forbidden(PARTICIPANT), 1);
+  await scene.tell(PARTICIPANT, "prepare", prepare(3));
+  await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), standing: STANDING });
+  await scene.system.advance(30);
+  const [first] = scene.said("waits");
+  const { added, full, heard } = first!.body as { added: Wait[]; full: boolean; heard?: Round };
+  assertEquals([added.length, full, heard], [1, false, undefined]);
+  const own = { id: formatTransactionId({ ...id, sequence: 4 }), coordinator: CLIENT, held: 0 };
+  assertEquals(added[0]!.waiter, { ...own, ...STANDING });
+  assertEquals(added[0]!.holder.id, formatTransactionId(id));
+  await scene.tell(PARTICIPANT, "refresh", { round });
+  const { added: again, ...answer } = scene.said("waits").at(-1)!.body as { added: Wait[] };
+  assertEquals(again, added);
+  assertEquals(answer, { number: 1, full: true, removed: [], heard: round } as unknown);
+  await scene.tell(PARTICIPANT, "abort", { id });
+  await scene.system.advance(30);
+  const { removed } = scene.said("waits").at(-1)!.body;
+  assertEquals(removed, [[own.id, formatTransactionId(id)]]);
+});
+
+const STANDING = { begunAt: 5, priority: 2, chosen: 1 };

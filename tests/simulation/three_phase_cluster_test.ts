@@ -57,6 +57,6 @@ Deno.test("a participant that knows of no synchrony refuses money by three-phase
   const world = await World.start(options);
   await using _ = world.system;
   const { error } = await world.system.until(transfer(world, 1));
-  assertEquals([error?.code, error?.data.reason], [-32017, "protocol_refused"]);
+  assertEquals([error?.code, error?.data.reason], [-32018, "protocol_refused"]);
   assertEquals(await balances(world), Array.from({ length: SUBSCRIBERS }, () => 100_000));
 });
