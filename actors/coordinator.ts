@@ -133,9 +133,8 @@ class Coordinator implements Role {
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    if (open.length > 0) {
-      this.services.log("warning", `${open.length} transactions go on after recovery`);
-    }
+    const { length } = open;
+    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
     this.#sequences.reserve();
   }
 
@@ -323,10 +322,7 @@ class Coordinator implements Role {
 
   /** What stands in for the whole journal so far. */
   #needed(): unknown[] {
-    const records: CoordinatorRecord[] = [this.#sequences.record];
-    for (const { facts } of this.#instances) {
-      if (facts.record !== undefined) records.push(facts.record);
-    }
-    return [...records, ...this.#threePhase.records()];
+    const commits = [...this.#instances].flatMap(({ facts }) => facts.record ?? []);
+    return [this.#sequences.record, ...commits, ...this.#threePhase.records()];
   }
 }

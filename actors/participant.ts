@@ -75,14 +75,9 @@ class Participant<Op> implements Role {
   ) {
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
-    this.#checkpoints = new Checkpoints(
-      services,
-      checkpointBytes,
-      () => [
-        ...checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
-        ...this.#threePhase.records(),
-      ],
-    );
+    this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const leases = () => this.#leases!;
     this.#waits = new WaitReports({
       services,
       locks: this.#locks,
@@ -94,13 +89,10 @@ class Participant<Op> implements Role {
       },
     });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
+    const rows = { services, locks: this.#locks, executor: this.#executor, leases, written };
     this.#effects = new ParticipantEffects({
-      services,
-      locks: this.#locks,
-      executor: this.#executor,
-      leases: () => this.#leases!,
+      ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -120,15 +112,11 @@ class Participant<Op> implements Role {
       locks: this.#locks,
       shards: config.shards,
       coordinators: config.coordinators,
-      leases: () => this.#leases!,
+      leases,
     });
     this.#threePhase = new ThreePhaseParticipant({
-      services,
+      ...rows,
       config,
-      locks: this.#locks,
-      executor: this.#executor,
-      leases: () => this.#leases!,
-      written: () => this.#checkpoints.written(),
       raise: (log, lowest) => this.#watermarks.raise(log, lowest),
     });
     const decisions = new Decisions({
@@ -213,6 +201,14 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
+  }
+
+  /** What stands in for the whole journal so far. */
+  #needed(): unknown[] {
+    return [
+      ...checkpointRecords(this.#watermarks, (instance) => this.#instances.describe(instance)),
+      ...this.#threePhase.records(),
+    ];
   }
 
   // Instances --------------------------------------------------------------------------------
