@@ -10,6 +10,7 @@
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
 import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
 import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
@@ -35,6 +36,7 @@ import {
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { ThreePhaseParticipant } from "./three_phase_participant.ts";
 import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
@@ -60,6 +62,7 @@ class Participant<Op> implements Role {
   readonly #effects: ParticipantEffects;
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
+  readonly #threePhase: ThreePhaseParticipant;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
@@ -72,11 +75,9 @@ class Participant<Op> implements Role {
   ) {
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
-    this.#checkpoints = new Checkpoints(
-      services,
-      checkpointBytes,
-      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
-    );
+    this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const leases = () => this.#leases!;
     this.#waits = new WaitReports({
       services,
       locks: this.#locks,
@@ -88,13 +89,10 @@ class Participant<Op> implements Role {
       },
     });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
+    const rows = { services, locks: this.#locks, executor: this.#executor, leases, written };
     this.#effects = new ParticipantEffects({
-      services,
-      locks: this.#locks,
-      executor: this.#executor,
-      leases: () => this.#leases!,
+      ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -104,16 +102,22 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks((instance) => {
-      this.#instances.step(instance, { type: "forget" });
-    });
+    this.#watermarks = new Watermarks(
+      (instance) => this.#instances.step(instance, { type: "forget" }),
+      (log, lowest) => this.#threePhase.raise(log, lowest),
+    );
     this.#reader = new Reader({
       services,
       ledger,
       locks: this.#locks,
       shards: config.shards,
       coordinators: config.coordinators,
-      leases: () => this.#leases!,
+      leases,
+    });
+    this.#threePhase = new ThreePhaseParticipant({
+      ...rows,
+      config,
+      raise: (log, lowest) => this.#watermarks.raise(log, lowest),
     });
     const decisions = new Decisions({
       services,
@@ -126,6 +130,7 @@ class Participant<Op> implements Role {
     });
     this.messages = {
       ...decisions.messages,
+      ...this.#threePhase.messages,
       ...this.#waits.messages,
       read: this.#reader.handler,
     };
@@ -139,7 +144,9 @@ class Participant<Op> implements Role {
     const { leaseMs, driftPpm, edges } = this.config;
     const lease = coordinatorLease(leaseMs, driftPpm);
     this.#leases = new Leases(lease, edges, this.services.clock.now(), fresh);
-    const found = recoverParticipant([...store.records()] as ParticipantRecord[]);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverParticipant(own as ParticipantRecord[]);
     for (const [log, lowest] of Object.entries(found.watermarks)) {
       this.#watermarks.log(log).lowest = lowest;
     }
@@ -153,6 +160,7 @@ class Participant<Op> implements Role {
     }
     const count = found.inDoubt.length;
     if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
+    this.#threePhase.recover(records, found.watermarks);
     this.#sweep();
   }
 
@@ -161,7 +169,7 @@ class Participant<Op> implements Role {
   }
 
   drained(): boolean {
-    return this.#open() === 0;
+    return this.#open() + this.#threePhase.open === 0;
   }
 
   persist(): void {
@@ -170,15 +178,17 @@ class Participant<Op> implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
-      inDoubt: census["inDoubt"] ?? 0,
+      threePhase: this.#threePhase.census(),
+      inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
       oldestInDoubtMs: this.#oldestInDoubtMs(),
-      committed: this.#effects.committed,
+      committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
@@ -203,6 +213,14 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
+  }
+
+  /** What stands in for the whole journal so far. */
+  #needed(): unknown[] {
+    return [
+      ...checkpointRecords(this.#watermarks, (instance) => this.#instances.describe(instance)),
+      ...this.#threePhase.records(),
+    ];
   }
 
   // Instances --------------------------------------------------------------------------------

@@ -21,8 +21,12 @@ export class Sequences {
 
   constructor(private readonly services: Services) {}
 
-  /** Goes on after a restart. */
-  recover(found: { readonly next: number; readonly reservedUpTo: number }): void {
+  /** Goes on after a restart. @param open the numbers of what goes on, in any order */
+  recover(
+    found: { readonly next: number; readonly reservedUpTo: number },
+    open: readonly number[],
+  ): void {
+    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.add(sequence);
     this.#next = found.next;
     this.#reservedUpTo = this.#durableUpTo = found.reservedUpTo;
   }

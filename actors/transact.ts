@@ -12,6 +12,11 @@ export interface TransactRequest {
   readonly shards: readonly { readonly shard: number; readonly operations: readonly unknown[] }[];
   /** Whose answer the client gets. */
   readonly answerShard: number;
+  /**
+   * How it is decided; `"2pc"` if not given. `"3pc"` does not block, and needs links on which silence
+   * means failure: on others a partition may split its decision, so ledgers may refuse it.
+   */
+  readonly protocol?: "2pc" | "3pc";
   /** How much it matters, the more the higher; 0 if not given. */
   readonly priority?: number;
 }
@@ -33,6 +38,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   if (!isRecord(body) || !isIndex(body["answerShard"]) || !Array.isArray(body["shards"])) {
     return false;
   }
+  if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
   if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
   return body["shards"].every((part) =>
     isRecord(part) && isIndex(part["shard"]) && Array.isArray(part["operations"])
