@@ -118,6 +118,7 @@ class Participant<Op> implements Role {
       ...rows,
       config,
       raise: (log, lowest) => this.#watermarks.raise(log, lowest),
+      draining: () => this.#draining,
     });
     const decisions = new Decisions({
       services,
@@ -199,7 +200,7 @@ class Participant<Op> implements Role {
   /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
   #oldestInDoubtMs(): number {
     const now = this.services.clock.wall();
-    let since = now;
+    let since = this.#threePhase.inDoubtSince(now);
     for (const instance of this.#instances) {
       if (this.#instances.describe(instance) !== "inDoubt") continue;
       since = Math.min(since, instance.facts.grantedAt ?? now);
