@@ -128,10 +128,15 @@ const RULES: readonly Owes[] = [
       : "whoever asks after the decision is told";
   },
 
-  (_, { event: { type }, said, set }) =>
-    type.includes("resend") && !(said.some((it) => it.message) && set.includes("resend"))
-      ? "who waits for an answer asks again, and again"
-      : undefined,
+  (_, { event: { type }, said, set }) => {
+    const answers = type === "inquiry" || type === "voteYes";
+    const waits = said.some(({ message, to = [] }) =>
+      to.length > 0 && !(answers && (message === "commit" || message === "abort"))
+    );
+    return waits === set.includes("resend") && (waits || !type.includes("resend"))
+      ? undefined
+      : "who waits for an answer asks again, and again";
+  },
 
   ({ durable }, { done, writes, said }) => {
     if (done !== writes("ended")) return "the log tells that it ended, then and only then";

@@ -83,6 +83,8 @@ function answers(outcome: string, to: number, { tells }: Step): boolean {
 
 const QUESTIONS: ReadonlySet<string> = new Set(["stateRequest", "inquiry", "preCommit"]);
 
+const ASKS: ReadonlySet<string> = new Set(["stateRequest", "preCommit"]);
+
 const RULES: readonly Owes[] = [
   (_, { does, writes }) =>
     does("apply") === writes("committed")
@@ -217,7 +219,8 @@ const RULES: readonly Owes[] = [
         return "who is back asks everybody, says what it failed in, and asks again";
       }
     }
-    return type.includes("resend") && (said.length === 0 || !set.includes("resend"))
+    const asks = said.some(({ message, to }) => ASKS.has(message) && to.length > 0);
+    return (asks || type.includes("resend")) && !set.includes("resend")
       ? "who waits for an answer asks again, and again"
       : undefined;
   },
