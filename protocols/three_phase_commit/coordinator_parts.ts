@@ -83,7 +83,6 @@ export function telling(outcome: Outcome) {
     { guard: acked(outcome), actions: "countAck" },
   ] as const;
   return {
-    exit: "resetAttempt",
     on: {
       ack: counted,
       inquiry: { guard: "isParticipant", actions: tellSender(outcome) },

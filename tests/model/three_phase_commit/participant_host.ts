@@ -104,12 +104,10 @@ export class ParticipantHost {
     world.recorder.note(world.name(index), lives, fresh, before, event, outcome);
     state[place] = outcome.life + 1;
     let broken = gaveUpTooSoon(lives, before, event, outcome.life);
-    if (world.options.synchronous) {
-      const known = this.#known(state, index);
-      broken ??= stepFault(lives, known, event, outcome) ??
-        pauseFault(lives, before, event, outcome, this.#pauses);
-      this.#remember(state, known, lives.eventOf(event), outcome.effects);
-    }
+    const known = this.#known(state, index);
+    broken ??= stepFault(lives, known, event, outcome) ??
+      pauseFault(lives, before, event, outcome, this.#pauses);
+    this.#remember(state, known, lives.eventOf(event), outcome.effects);
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(lives, before, event)
@@ -164,8 +162,9 @@ export class ParticipantHost {
 
   /** As for the coordinator. */
   #rejected(lives: Lives, life: number, event: number): string | undefined {
-    if (!this.world.options.synchronous) return undefined;
     const { type } = lives.eventOf(event);
+    const mayContradict = type === "commit" || type === "abort";
+    if (mayContradict && !this.world.options.synchronous) return undefined;
     return `no message is unexpected: a participant in ${lives.describe(life)} got ${type}`;
   }
 

@@ -19,6 +19,8 @@ export interface ThreePhaseOptions {
   readonly crashes: number;
   /** Whether silence means failure. If not, messages may be lost and timeouts may be wrong. */
   readonly synchronous: boolean;
+  /** Whether agreement is asked for. Without synchrony it is not kept, and what each owes still is. */
+  readonly agreement: boolean;
   /** Whether it begins when all have voted yes. */
   readonly voted: boolean;
   readonly machines: {
@@ -139,7 +141,7 @@ export class World {
   readonly #between = new Map<number, number[]>();
 
   constructor(readonly options: ThreePhaseOptions) {
-    const { participants, synchronous } = options;
+    const { participants, synchronous, agreement } = options;
     this.coordinator = participants;
     this.messages = listMessages(participants);
     this.messages.forEach(({ type, from, to }, number) => {
@@ -149,7 +151,8 @@ export class World {
     });
     const channels = this.messages.map(({ from, to }) => from * (participants + 1) + to);
     const offset = PROCESSES + PER_PROCESS * (participants + 1);
-    const losses = synchronous ? 0 : 1;
+    // To what each owes a message that never arrives is as good as lost.
+    const losses = synchronous || !agreement ? 0 : 1;
     this.network = new Network({ kind: "bag", channels, losses, duplicates: 0, copies: 1, offset });
     this.width = offset + this.network.width;
   }
