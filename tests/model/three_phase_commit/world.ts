@@ -82,6 +82,9 @@ export const Disk = {
   REFUSES: 1 << 12,
   /** And trying again is no use. */
   FOR_GOOD: 1 << 13,
+  /** In their places, of one that leads: which others have reported, or need not any more. */
+  HEARD_SHIFT: 12,
+  HEARD_BITS: 3 << 12,
   /** It had voted, and is back. */
   RETURNED: 1 << 14,
   /** Likewise a coordinator, in their places: it has said that all voted yes. */
