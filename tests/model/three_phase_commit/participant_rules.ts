@@ -231,6 +231,14 @@ const RULES: readonly Owes[] = [
     return goesOn ? undefined : "a leader that has heard from all goes on at once";
   },
 
+  ({ follows, index, written }, { event: { type }, said, writes }) => {
+    if (follows !== index || written & OUTCOME || !type.includes("answerTimeout")) return undefined;
+    return ["preCommitted", "committed", "aborted"].some(writes) ||
+        said.some(({ message }) => message === "preCommit")
+      ? undefined
+      : "a leader waits no longer for who has failed";
+  },
+
   (known, { event: { type, as }, said, set, tells, does }) => {
     const back = type === "recovered" && (as === "uncertain" || as === "preCommitted");
     if (back && !does("acquire")) return "who is back asks for its locks first";

@@ -23,6 +23,8 @@ export interface ThreePhaseOptions {
   readonly agreement: boolean;
   /** Whether it begins when all have voted yes. */
   readonly voted: boolean;
+  /** Whether it begins when, moreover, one is pre-committed and the coordinator has failed. */
+  readonly orphaned: boolean;
   readonly machines: {
     readonly coordinator: AnyStateMachine;
     readonly participant: AnyStateMachine;
