@@ -95,6 +95,8 @@ export const Disk = {
   REFUSED: 1 << 10,
   REFUSED_FOR_GOOD: 1 << 11,
   REQUESTED: 1 << 12,
+  /** Who has acknowledged that all voted yes (3 bits). */
+  HEARD_FROM_SHIFT: 13,
   /** All of these. */
   REMEMBERED: 127 << 9,
 } as const;
