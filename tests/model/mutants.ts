@@ -18,11 +18,11 @@ const ORPHANED: Scope = { participants: 2, crashes: 1, voted: true, orphaned: tr
 const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { participants: 1, crashes: 1 }],
   ["three_phase_commit", { voted: true, orphaned: true, crashes: 1 }],
+  ["three_phase_commit", { participants: 3, voted: true, orphaned: true, crashes: 2 }],
   ["three_phase_commit", { voted: true, crashes: 3 }],
   ["three_phase_commit/asynchronous", {}],
   ["three_phase_commit", { participants: 1, crashes: 2 }],
   ["three_phase_commit", { crashes: 1 }, 60_000],
-  ["three_phase_commit", { participants: 3, voted: true, orphaned: true, crashes: 2 }, 60_000],
   ["three_phase_commit/asynchronous", ORPHANED, 30_000],
   ["three_phase_commit", { voted: true, orphaned: true, crashes: 2 }],
   ["three_phase_commit/asynchronous", { ...ORPHANED, participants: 3 }, 20_000],

@@ -168,8 +168,9 @@ function processSteps(hosts: Hosts, state: Words, process: number, attempt: Atte
   const phase = world.phase(state);
   if (world.has(state, process, Disk.DOWN)) {
     // Those that have voted stay away for as long as there are faults, or there are too many ways.
-    const { voted, orphaned } = world.options;
-    const mayReturn = phase === Phase.FAULTS && (!voted || orphaned) || phase === Phase.HEALED;
+    const { voted, orphaned, participants } = world.options;
+    const few = !voted || orphaned && participants < 3;
+    const mayReturn = phase === Phase.FAULTS && few || phase === Phase.HEALED;
     if (mayReturn) attempt(Act.RESTART, process);
     return;
   }
