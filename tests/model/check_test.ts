@@ -69,6 +69,7 @@ for (const network of ["bag", "fifo"] as const) {
 for (
   const name of [
     "two_phase_commit/holder",
+    "three_phase_commit/asynchronous",
     "heartbeat",
     "rpc/call",
     "lifecycle/node",

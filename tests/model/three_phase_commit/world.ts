@@ -87,6 +87,8 @@ export const Disk = {
   /** In their places, of one that leads: which others have reported, or need not any more. */
   HEARD_SHIFT: 12,
   HEARD_BITS: 3 << 12,
+  /** One has reported to be pre-committed. */
+  KNOWS: 1 << 15,
   /** It had voted, and is back. */
   RETURNED: 1 << 14,
   /** Likewise a coordinator, in their places: it has said that all voted yes. */
