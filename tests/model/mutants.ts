@@ -25,7 +25,7 @@ const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { crashes: 1 }, 60_000],
   ["three_phase_commit/asynchronous", ORPHANED, 30_000],
   ["three_phase_commit", { voted: true, orphaned: true, crashes: 2 }],
-  ["three_phase_commit/asynchronous", { ...ORPHANED, participants: 3 }, 20_000],
+  ["three_phase_commit/asynchronous", { ...ORPHANED, participants: 3 }, 60_000],
   ["three_phase_commit/asynchronous", { participants: 2, crashes: 0, voted: true }, 60_000],
   ["three_phase_commit/asynchronous", { participants: 3, crashes: 0, voted: true }, 20_000],
   ["three_phase_commit", { crashes: 0 }],
