@@ -1,5 +1,6 @@
 /**
- * The one entry of the tasks: `cluster`, `bench`, `simulate`, `check` and `help`.
+ * The one entry of the tasks: `cluster`, `bench`, `simulate`, `check`, `chaos` and
+ * `help`.
  *
  * @module
  */
@@ -15,6 +16,7 @@ const HELP = `Usage: deno task COMMAND [OPTIONS]
   cluster   start a cluster, serve its API and drive traffic
   bench     measure something beside its baseline
   simulate  play scenarios in virtual time, with faults, and watch what must hold
+  chaos     kill roles and processes of a real cluster, cut its links, and verify what it said
   check     search every state of a model of the machines that ship, or look for mutants of them
   help      print this
 
@@ -35,6 +37,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   check: async (args) => {
     const { check } = await import("./tests/model/main.ts");
     return await check(args);
+  },
+  chaos: async (args) => {
+    const { chaos } = await import("./tests/chaos/main.ts");
+    return await chaos(args);
   },
   help: () => {
     writeAll(Deno.stdout, HELP);

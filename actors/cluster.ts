@@ -9,6 +9,7 @@ import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
+import { carryOut, type FaultAnswer, type FaultOrder, isFaultOrder } from "./faults.ts";
 import { isRecord } from "./guards.ts";
 import { prometheus } from "./metrics.ts";
 import type { NodeStatus } from "./node.ts";
@@ -21,6 +22,8 @@ const STOP_TIER_MS = 2500;
 /** All of a stop, whatever does not answer; the rest of its five seconds is for the threads. */
 const STOP_MS = 4000;
 const STATS_MS = 1000;
+/** A role that is to end may be the one that has to pass the answer on. */
+const EXIT_MS = 20;
 const TIERS = ["edge", "core", "cloud"] as const;
 
 /** A running cluster. */
@@ -92,6 +95,13 @@ export class Cluster {
               const type = "text/plain; version=0.0.4; charset=utf-8";
               services.reply(envelope, { ok: true, body, type });
               services.wake();
+            },
+          },
+          fault: {
+            accepts: isFaultOrder,
+            handle: (order: never, envelope) => {
+              if (this.spec(envelope.from)) services.reply(envelope, this.#carryOut(order));
+              else services.deadLetter("forbidden", envelope);
             },
           },
           peerStatus: {
@@ -295,6 +305,21 @@ export class Cluster {
     if (this.spec(address) === undefined) throw new RangeError(`There is no role ${address}`);
     this.#log(address, "warning", `Injecting failure in role ${address}`);
     this.#supervisor.kill(address);
+  }
+
+  /** What an operator orders from outside. */
+  #carryOut(order: FaultOrder): FaultAnswer {
+    const { host, switchboard } = this.#system;
+    return carryOut(order, {
+      enabled: this.plan.faults ?? false,
+      nodes: this.plan.nodes.map(({ name }) => name),
+      links: switchboard,
+      exit: (role) => {
+        if (this.spec(role) === undefined) throw new RangeError(`There is no role ${role}`);
+        host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role));
+      },
+      log: (kind, text) => this.#log(host.address, kind, text),
+    });
   }
 
   #known(name: string): void {

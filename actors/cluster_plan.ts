@@ -83,6 +83,8 @@ export interface ClusterPlan {
   readonly data: string;
   /** Where the gateways listen; undefined for none. */
   readonly http?: { readonly hostname: string; readonly port: number };
+  /** Whether operators may order faults. Default false. */
+  readonly faults?: boolean;
 }
 
 /** A role of a cluster. */

@@ -89,7 +89,7 @@ class DeadlockDetector implements Role {
       observe: () => services.observe(),
       effects: {
         refresh: ({ facts }, { to }: { to: readonly number[] }) => {
-          for (const index of to) this.#refresh(facts.reporters[index]!, facts.round);
+          for (const index of to) this.#refresh(facts.reporters[index]!, facts.round, false);
         },
         victim: ({ facts }, { to }: { to: readonly number[] }) => this.#abort(facts, to),
         conclude: (_, { as }: { as: Conclusion }) => {
@@ -144,12 +144,12 @@ class DeadlockDetector implements Role {
     const { resendMs } = this.config;
     if (now - (this.#refreshedAt.get(reporter) ?? -Infinity) < resendMs) return;
     this.#refreshedAt.set(reporter, now);
-    this.#refresh(reporter, ++this.#round);
+    this.#refresh(reporter, ++this.#round, true);
   }
 
-  #refresh(reporter: string, number: number): void {
+  #refresh(reporter: string, number: number, full: boolean): void {
     const round: Round = { incarnation: this.services.incarnation, number };
-    this.services.send(reporter, "refresh", { round }, { urgent: true });
+    this.services.send(reporter, "refresh", { round, full }, { urgent: true });
   }
 
   /** Looks at each suspicion in the light of a report. @param round the last question it answers */

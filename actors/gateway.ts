@@ -83,6 +83,8 @@ export interface Gateway {
     keep: boolean,
     also?: readonly number[],
   ): Promise<CallResult>;
+  /** Asks who answers for the whole cluster. Rejects with `AskFailed`. */
+  oversee(what: "health" | "metrics" | "fault", body?: unknown): Promise<unknown>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -163,7 +165,7 @@ class GatewayRole implements Role, Gateway {
       answer: (body, authorization) => this.answer(body, authorization),
       relay: (edge, body, authorization) => this.#relay(edge, body, authorization),
       refuse: (reason) => this.#application.refuse(reason),
-      oversee: (what) => this.#oversee(what),
+      oversee: (what) => this.oversee(what),
     });
   }
 
@@ -236,8 +238,8 @@ class GatewayRole implements Role, Gateway {
     }
   }
 
-  #oversee(what: "health" | "metrics"): Promise<unknown> {
-    return this.services.ask(this.config.overseer, what, null, 2000);
+  oversee(what: "health" | "metrics" | "fault", body: unknown = null): Promise<unknown> {
+    return this.services.ask(this.config.overseer, what, body, 2000);
   }
 
   // Coordinators -----------------------------------------------------------------------------

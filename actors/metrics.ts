@@ -24,6 +24,7 @@ const SERIES: readonly (readonly [string, "counter" | "gauge", string, readonly 
   ["transactions_aborted_total", "counter", "Transactions aborted", ["aborted"]],
   ["transactions_retried_total", "counter", "Transactions begun again", ["retried"]],
   ["transactions_in_doubt", "gauge", "Transactions waiting for a decision", ["inDoubt"]],
+  ["oldest_in_doubt_ms", "gauge", "Age of the oldest of them, in ms", ["oldestInDoubtMs"]],
   ["deadlocks_total", "counter", "Deadlocks found", ["deadlocks"]],
   ["deadlock_victims_total", "counter", "Transactions chosen to give way", ["victims"]],
   ["deadlock_phantoms_total", "counter", "Suspicions that were no deadlock", ["phantoms"]],

@@ -187,12 +187,24 @@ class Participant<Op> implements Role {
       transactions: census,
       threePhase: this.#threePhase.census(),
       inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
+      oldestInDoubtMs: this.#oldestInDoubtMs(),
       committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
+  #oldestInDoubtMs(): number {
+    const now = this.services.clock.wall();
+    let since = now;
+    for (const instance of this.#instances) {
+      if (this.#instances.describe(instance) !== "inDoubt") continue;
+      since = Math.min(since, instance.facts.grantedAt ?? now);
+    }
+    return now - since;
   }
 
   #open(): number {

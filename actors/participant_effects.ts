@@ -11,7 +11,7 @@ import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
 import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { ParticipantFacts } from "./participant_facts.ts";
+import type { ParticipantFacts, PreparedEffect } from "./participant_facts.ts";
 import { participantMessages } from "./participant_messages.ts";
 import type { Watermarks } from "./watermarks.ts";
 
@@ -78,6 +78,7 @@ export class ParticipantEffects {
     const { writes, answer, entries } = execution;
     const { id, coordinator, peers, you, epoch, keys, shared } = facts;
     facts.writes = writes;
+    facts.grantedAt = this.#parts.services.clock.wall();
     facts.record = {
       kind: "prepared",
       id,
@@ -85,7 +86,12 @@ export class ParticipantEffects {
       peers,
       you,
       epoch,
-      effect: shared.length === 0 ? { keys, writes } : { keys, shared, writes },
+      effect: {
+        keys,
+        ...(shared.length === 0 ? {} : { shared }),
+        writes,
+        at: facts.grantedAt,
+      } satisfies PreparedEffect,
       answer,
       entries,
       holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),

@@ -76,6 +76,8 @@ export interface ParticipantFacts {
   shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
+  grantedAt: number | undefined;
   /** What a commit will write. */
   writes: Writes | undefined;
   /** Why it voted no. */
@@ -98,6 +100,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     keys: [],
     shared: [],
     record: undefined,
+    grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
   };
@@ -118,18 +121,21 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
 }
 
 /** What a participant writes into the `effect` of its promise. */
-type PreparedEffect = {
+export type PreparedEffect = {
   readonly keys: readonly string[];
   readonly shared?: readonly string[];
   readonly writes: Writes;
+  /** See `grantedAt`; records of older versions lack it. */
+  readonly at?: number;
 };
 
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { keys, shared = [], writes } = record.effect as PreparedEffect;
+  const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
   const locked = { keys, shared, writes };
-  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, ...locked };
+  const own = { coordinator, peers: [...peers], you, epoch };
+  return { ...bareFacts(id), ...own, record, grantedAt, ...locked };
 }
 
 /** Whether a body is a `prepare`. */

@@ -2,8 +2,9 @@
  * What a participant tells the deadlock detector: who has been waiting for whom for a while.
  *
  * As long as nobody waits nothing is done; whoever waits for less than a look's interval is never
- * reported. A look finds what has come and gone since the last one and reports just that, and now and
- * then, or when asked, all of it: so a detector that was restarted, or missed a report, learns anew.
+ * reported. A look finds what has come and gone since the last one and reports just that. Reports are
+ * numbered, and now and then one is sent without any news: so a detector that was restarted, or
+ * missed a report, notices and asks for everything.
  *
  * @module
  */
@@ -15,8 +16,8 @@ import type { Locks, LockWait } from "./locks.ts";
 
 /** Time between two looks at the lock table while somebody waits, in ms. */
 export const LOOK_MS = 20;
-/** Of so many looks one reports everything. */
-const FULL_EVERY = 25;
+/** Of so many looks one is reported whether there is news or not. */
+const SIGN_EVERY = 25;
 /** Most edges in one message: a frame has its limits. */
 const MOST_WAITS = 100;
 const MOST_RESOURCE = 80;
@@ -37,11 +38,11 @@ export class WaitReports {
   readonly messages: Readonly<Record<string, MessageHandler>> = {
     refresh: {
       accepts: isRefresh,
-      handle: ({ round }: Refresh, envelope) => {
+      handle: ({ round, full }: Refresh, envelope) => {
         const { services, detector } = this.parts;
         if (envelope.from !== detector) return services.deadLetter("forbidden", envelope);
         this.#heard = round;
-        this.#report(true);
+        this.#report(full, true);
         this.contended();
       },
     },
@@ -69,14 +70,14 @@ export class WaitReports {
   }
 
   #look(): void {
-    this.#report(++this.#looks % FULL_EVERY === 0 && this.#told.size > 0);
+    this.#report(false, ++this.#looks % SIGN_EVERY === 0 && this.#told.size > 0);
     const { locks } = this.parts;
     this.#seen = new Map(locks.waits().map(({ waiter, key }) => [waiter, key]));
     if (this.#seen.size > 0 || locks.waiting > 0) this.contended();
   }
 
-  /** Tells what has changed; or everything, changed or not. */
-  #report(full: boolean): void {
+  /** Tells what has changed, or everything. @param anyway also where there is nothing to tell */
+  #report(full: boolean, anyway: boolean): void {
     const now = new Map<string, LockWait>();
     for (const wait of this.parts.locks.waits()) {
       // Whoever was not there at the last look has not waited for long.
@@ -88,7 +89,7 @@ export class WaitReports {
     const gone = [...this.#told].filter(([edge]) => !now.has(edge)).map(([, wait]) => wait);
     const removed = full ? [] : gone.map(({ waiter, holder }): Edge => [waiter, holder]);
     this.#told = now;
-    if (full || added.length > 0 || removed.length > 0) this.#send(full, added, removed);
+    if (anyway || added.length > 0 || removed.length > 0) this.#send(full, added, removed);
   }
 
   #send(full: boolean, added: readonly LockWait[], removed: readonly Edge[]): void {
@@ -120,6 +121,7 @@ export class WaitReports {
 }
 
 function isRefresh(body: unknown): boolean {
-  return isRecord(body) && isRecord(body["round"]) && isIndex(body["round"]["incarnation"]) &&
+  return isRecord(body) && typeof body["full"] === "boolean" && isRecord(body["round"]) &&
+    isIndex(body["round"]["incarnation"]) &&
     isIndex(body["round"]["number"]);
 }

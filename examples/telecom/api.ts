@@ -14,7 +14,11 @@
  * | `number.port` | msisdn, toImsi, idempotencyKey | msisdn, imsi, version | operator |
  * | `sim.provision` | imsi, msisdn, balance, idempotencyKey | msisdn, imsi, balance, version | operator |
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
+ * | `fault.exit` | role | done | operator |
+ * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |
+ *
+ * Faults are refused unless the cluster was started with `--faults`.
  *
  * @module
  */
@@ -22,6 +26,8 @@ import * as v from "valibot";
 import { type ApiError, apiError, type ErrorName } from "./api_errors.ts";
 import type {
   Adjustment,
+  FaultMethod,
+  FaultParams,
   MethodName,
   ReadMethod,
   ReadParams,
@@ -35,14 +41,17 @@ import {
   balance,
   bounds,
   change,
+  type Fields,
   idempotencyKey,
   imsi,
   instant,
+  links,
   list,
   msisdn,
   node,
   object,
   oneOf,
+  role,
   session,
   type Shape,
   version,
@@ -64,8 +73,11 @@ export interface Caller {
 export interface Method {
   /** What it does, in a sentence. */
   readonly summary: string;
-  /** `read` looks rows up; `write` runs a transaction; `local` is answered by the gateway. */
-  readonly kind: "read" | "write" | "local";
+  /**
+   * `read` looks rows up; `write` runs a transaction; `fault` breaks something on purpose; `local`
+   * is answered by the gateway.
+   */
+  readonly kind: "read" | "write" | "fault" | "local";
   /** What it takes. */
   readonly params: Shape;
   /** What it gives. */
@@ -96,6 +108,11 @@ const adjustment = object(
 /** Whether each name comes once. */
 function unique(names: readonly string[]): boolean {
   return new Set(names).size === names.length;
+}
+
+function fault(summary: string, params: Fields): Method {
+  const result = object({ done: yes });
+  return { summary, kind: "fault", params: object(params), result, roles: operator, errors: [] };
 }
 
 /** The table: every method by name. */
@@ -218,6 +235,9 @@ export const methods: { readonly [M in MethodName]: Method } = {
     own: "msisdn",
     errors: ["unknown_subscriber"],
   },
+  "fault.exit": fault("End a role without a word; its supervisor starts it again", { role }),
+  "fault.partition": fault("Cut links, each in one direction", { links }),
+  "fault.heal": fault("Mend links that were cut", { links }),
   "rpc.discover": {
     summary: "This API, as an OpenRPC document",
     kind: "local",
@@ -232,6 +252,7 @@ export const methods: { readonly [M in MethodName]: Method } = {
 export type Call =
   | { [M in WriteMethod]: CallOf<M, "write", WriteParams[M]> }[WriteMethod]
   | { [M in ReadMethod]: CallOf<M, "read", ReadParams[M]> }[ReadMethod]
+  | { [M in FaultMethod]: CallOf<M, "fault", FaultParams[M]> }[FaultMethod]
   | CallOf<"rpc.discover", "local", Readonly<Record<never, never>>>;
 
 /** One method's request. */

@@ -6,14 +6,14 @@
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
-import type { MethodName, ReadParams, WriteParams } from "./methods.ts";
+import type { FaultParams, MethodName, ReadParams, WriteParams } from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
 
 /** Why a request that could not be handed over was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
 
 /** What each method takes. */
-export type ParamsByMethod = WriteParams & ReadParams & {
+export type ParamsByMethod = WriteParams & ReadParams & FaultParams & {
   "rpc.discover": Readonly<Record<never, never>>;
 };
 
@@ -65,6 +65,9 @@ export type ResultByMethod = {
     readonly balance: number;
     readonly version: number;
   };
+  "fault.exit": { readonly done: true };
+  "fault.partition": { readonly done: true };
+  "fault.heal": { readonly done: true };
   "rpc.discover": Readonly<Record<string, Value>>;
 };
 

@@ -19,6 +19,7 @@ import {
   failure,
   firstShard,
   isLookup,
+  orderFault,
   otherShards,
   readError,
   type WriteCall,
@@ -195,6 +196,7 @@ class TelecomApi implements GatewayApplication {
     }
     const denied = authorize(call, caller);
     if (denied !== undefined) return failure(denied);
+    if (call.kind === "fault") return await orderFault(this.gateway, call, caller);
     return call.kind === "read" ? await this.#query(call, caller) : await this.#write(call, caller);
   }
 

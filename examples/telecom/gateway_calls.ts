@@ -4,6 +4,7 @@
  * @module
  */
 import type { CallResult } from "../../actors/caller.ts";
+import type { Fault, FaultAnswer, FaultOrder } from "../../actors/faults.ts";
 import { type Gateway, isReadReply } from "../../actors/gateway.ts";
 import type { Refusal } from "../../actors/ledger.ts";
 import type { Call } from "./api.ts";
@@ -18,6 +19,28 @@ import type { Principal } from "./tokens.ts";
 export type WriteCall = Extract<Call, { kind: "write" }>;
 
 type Failed = Extract<CallResult, { ok: false }>;
+
+/** A call that breaks something. */
+export type FaultCall = Extract<Call, { kind: "fault" }>;
+
+/** Hands an operator's order to the cluster, which has the last word. */
+export async function orderFault(
+  gateway: Gateway,
+  call: FaultCall,
+  { subject: by }: Principal,
+): Promise<Result> {
+  const fault: Fault = call.method === "fault.exit"
+    ? { kind: "exit", ...call.params }
+    : { kind: call.method === "fault.heal" ? "heal" : "partition", ...call.params };
+  const order: FaultOrder = { by, fault };
+  const answer = await gateway.oversee("fault", order).catch(() => undefined) as
+    | FaultAnswer
+    | undefined;
+  if (answer === undefined) return failure(apiError("timeout"));
+  if (answer.ok) return { ok: true, result: { done: true } };
+  if (answer.reason === "off") return failure(apiError("forbidden", answer.message, "faults_off"));
+  return failure(apiError("invalid_params", answer.message, "unknown_target"));
+}
 
 /** A result that is an error. */
 export function failure(error: ApiError): Extract<Result, { ok: false }> {

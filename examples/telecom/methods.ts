@@ -76,6 +76,16 @@ export type Provision = {
   readonly idempotencyKey: string;
 };
 
+/** What an order of a fault takes, by method. */
+export type FaultParams = {
+  "fault.exit": { readonly role: string };
+  "fault.partition": { readonly links: readonly Link[] };
+  "fault.heal": { readonly links: readonly Link[] };
+};
+
+/** A link in one direction. */
+export type Link = { readonly from: string; readonly to: string };
+
 /** A method that changes rows, through a transaction. */
 export type WriteMethod = keyof WriteParams;
 
@@ -94,5 +104,8 @@ export function movesMoney(method: WriteMethod): boolean {
 /** A method that only reads rows. */
 export type ReadMethod = keyof ReadParams;
 
+/** A method that breaks something on purpose. */
+export type FaultMethod = keyof FaultParams;
+
 /** Every method of the API. */
-export type MethodName = WriteMethod | ReadMethod | "rpc.discover";
+export type MethodName = WriteMethod | ReadMethod | FaultMethod | "rpc.discover";

@@ -167,7 +167,21 @@ export const session: Shape = text(
 );
 
 /** A node's name. */
-export const node: Shape = text("An edge node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+export const node: Shape = text("A node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+
+/** A role, by its address. */
+export const role: Shape = text(
+  "A role, such as core-1/coordinator",
+  /^[a-z][a-z0-9-]*\/[a-z]+$/,
+  "NODE/ROLE",
+);
+
+/** Directed links, by the nodes they join. */
+export const links: Shape = list(
+  object({ from: node, to: node }),
+  1024,
+  "Links, each in one direction",
+);
 
 /** Always true. */
 export const yes: Shape = {

@@ -188,7 +188,7 @@ export const detector: ProtocolMachine<DetectorTypes> = setup({
           {
             guard: "isLastReport",
             target: "aborting",
-            actions: ["countReport", "countVictims", "resetAttempt"],
+            actions: ["countVictims", "resetAttempt"],
           },
           { guard: "isReporter", actions: "countReport" }, // A second answer counts once.
         ],
@@ -212,7 +212,7 @@ export const detector: ProtocolMachine<DetectorTypes> = setup({
       },
       on: {
         finished: [
-          { guard: "isLastVictim", target: "resolved", actions: "countFinished" },
+          { guard: "isLastVictim", target: "resolved" },
           { guard: "isVictim", actions: "countFinished" },
         ],
         waits: {}, // The cycle is there until the locks are given back.

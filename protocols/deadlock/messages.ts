@@ -5,7 +5,7 @@
  * | message    | from        | to          | meaning                                       |
  * | ---------- | ----------- | ----------- | --------------------------------------------- |
  * | `waits`    | participant | detector    | edges that have come and gone since the last  |
- * | `refresh`  | detector    | participant | all edges, as they are now                    |
+ * | `refresh`  | detector    | participant | report now: what has changed, or everything   |
  * | `victim`   | detector    | coordinator | abort this transaction, and let it try again  |
  * | `finished` | coordinator | detector    | it is decided, one way or the other           |
  *
@@ -59,8 +59,8 @@ export type Waits = {
   readonly more?: boolean;
 };
 
-/** Asks for a full report, and for `round` in all reports from then on. */
-export type Refresh = { readonly type: "refresh"; readonly round: Round };
+/** Asks for a report at once, `full` where one is missing, and for `round` in all from then on. */
+export type Refresh = { readonly type: "refresh"; readonly round: Round; readonly full: boolean };
 
 /** Asks for the abort of one attempt. */
 export type Victim = { readonly type: "victim"; readonly id: string };

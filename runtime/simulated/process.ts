@@ -67,6 +67,7 @@ export class Process implements Spawned {
   readonly #exit = Promise.withResolvers<string>();
   #store: SimulatedStore | undefined;
   #turn: Timer | undefined;
+  readonly #takes = (): void => this.#take();
   #gone = false;
   #paused = false;
   #doomed = false;
@@ -110,7 +111,7 @@ export class Process implements Spawned {
       if (this.#turn.due <= due) return;
       scheduler.cancel(this.#turn);
     }
-    this.#turn = scheduler.at(due, () => this.#take());
+    this.#turn = scheduler.at(due, this.#takes);
   }
 
   #take(): void {

@@ -218,9 +218,10 @@ export class SimulatedStore implements Store {
   }
 
   *scan(prefix: string): Iterable<readonly [string, Value]> {
-    const keys = [...new Set([...this.#rows.keys(), ...this.#pending.keys()])]
-      .filter((key) => key.startsWith(prefix)).sort();
-    for (const key of keys) {
+    const keys = new Set<string>();
+    for (const key of this.#rows.keys()) if (key.startsWith(prefix)) keys.add(key);
+    for (const key of this.#pending.keys()) if (key.startsWith(prefix)) keys.add(key);
+    for (const key of [...keys].sort()) {
       const value = this.get(key);
       if (value !== undefined) yield [key, value];
     }

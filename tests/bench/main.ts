@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,
+  simulate: async () => (await import("./simulate.ts")).simulate,
 };
 
 const HELP = `Usage: bench NAME [--rounds N] [--vs PEER] [--growth] [--report json]

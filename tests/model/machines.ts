@@ -13,6 +13,8 @@ import { participant as threePhaseParticipant } from "../../protocols/three_phas
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import { roleMachine as role } from "../../runtime/role_machine.ts";
+import { supervisionMachine as supervision } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 
 /** One machine for each role. */
@@ -27,7 +29,9 @@ export type Machines = Readonly<
     | "emitter"
     | "call"
     | "node"
-    | "detector",
+    | "detector"
+    | "role"
+    | "supervision",
     AnyStateMachine
   >
 >;
@@ -44,6 +48,8 @@ export const SHIPPED: Machines = {
   call,
   node,
   detector,
+  role,
+  supervision,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */

@@ -19,7 +19,8 @@ const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { crashes: 1 }],
 ];
 
-const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
+/** The models asked about the mutants of each machine, by its id. */
+export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "twoPhaseCommit.coordinator": [
     ["two_phase_commit", { participants: 1, crashes: 1 }],
     ["two_phase_commit", { crashes: 0 }],
@@ -42,6 +43,8 @@ const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "heartbeat.emitter": [["heartbeat", {}]],
   "rpc.call": [["rpc/call", {}]],
   "lifecycle.node": [["lifecycle/node", {}]],
+  role: [["lifecycle/role", {}]],
+  supervision: [["lifecycle/supervision", {}]],
   "deadlock.detector": [["deadlock/detector", {}]],
 };
 

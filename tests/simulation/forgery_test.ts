@@ -214,7 +214,7 @@ Deno.test("only the detector has a transaction aborted, and is told that it is d
 Deno.test("a participant tells its waits to the detector only", async () => {
   await using scene = await new Scene().withParticipant();
   const round = { incarnation: 1, number: 7 };
-  await scene.forge(PARTICIPANT, "refresh", { round });
+  await scene.forge(PARTICIPANT, "refresh", { round, full: true });
   assertEquals(await scene.forbidden(PARTICIPANT), 1);
   await scene.tell(PARTICIPANT, "prepare", prepare(3));
   await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), standing: STANDING });
@@ -225,10 +225,13 @@ Deno.test("a participant tells its waits to the detector only", async () => {
   const own = { id: formatTransactionId({ ...id, sequence: 4 }), coordinator: CLIENT, held: 0 };
   assertEquals(added[0]!.waiter, { ...own, ...STANDING });
   assertEquals(added[0]!.holder.id, formatTransactionId(id));
-  await scene.tell(PARTICIPANT, "refresh", { round });
+  await scene.tell(PARTICIPANT, "refresh", { round, full: true });
   const { added: again, ...answer } = scene.said("waits").at(-1)!.body as { added: Wait[] };
   assertEquals(again, added);
   assertEquals(answer, { number: 1, full: true, removed: [], heard: round } as unknown);
+  await scene.tell(PARTICIPANT, "refresh", { round, full: false });
+  const nothing = { number: 2, full: false, added: [], removed: [], heard: round };
+  assertEquals(scene.said("waits").at(-1)!.body, nothing as unknown as Heard["body"]);
   await scene.tell(PARTICIPANT, "abort", { id });
   await scene.system.advance(30);
   const { removed } = scene.said("waits").at(-1)!.body;

@@ -43,6 +43,9 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "number.port": [{ msisdn, toImsi: imsi, idempotencyKey }],
   "sim.provision": [{ imsi: "63902000000000", msisdn, balance: 0, idempotencyKey }],
   "subscriber.get": [{ msisdn }, { imsi }],
+  "fault.exit": [{ role: "core-1/coordinator" }],
+  "fault.partition": [{ links: [{ from: "edge-1", to: "core-1" }] }],
+  "fault.heal": [{ links: [{ from: "edge-1", to: "core-1" }, { from: "core-1", to: "edge-1" }] }],
   "rpc.discover": [{}],
 };
 
@@ -89,6 +92,10 @@ const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[]
   ["subscriber.get", { msisdn, imsi }, /exactly one of msisdn, imsi/],
   ["session.validate", { session: "" }, /session/],
   ["session.validate", { session: "a/b" }, /session/],
+  ["fault.exit", { role: "core-1" }, /role must be NODE\/ROLE/],
+  ["fault.partition", { links: [] }, /links must be a list of 1 to 1024/],
+  ["fault.partition", { links: [{ from: "edge-1" }] }, /links.0.to is missing/],
+  ["fault.heal", { links: {} }, /links must be a list/],
   ["rpc.discover", { x: 1 }, /unknown/],
 ];
 
@@ -190,12 +197,14 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 }
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
+  const faults = ["fault.exit", "fault.partition", "fault.heal"];
   const forOperators = [
     "account.credit",
     "account.batch",
     "account.balances",
     "number.port",
     "sim.provision",
+    ...faults,
   ];
   for (const [method, [params]] of Object.entries(good)) {
     const open = method === "rpc.discover";

@@ -15,6 +15,7 @@ const defaults: ClusterOptions = {
   tokenFile: undefined,
   seed: undefined,
   fast: false,
+  faults: false,
   json: false,
   history: undefined,
 };
@@ -40,6 +41,7 @@ const rows: readonly (readonly [args: string, Partial<ClusterOptions>])[] = [
   ["--token-file t.json", { tokenFile: "t.json" }],
   ["--seed 4294967295", { seed: 4_294_967_295 }],
   ["--fast", { fast: true }],
+  ["--faults", { faults: true }],
   ["--fast --for 1s", { fast: true, forMs: 1000 }],
   ["--report json", { json: true }],
   ["--history h.jsonl", { history: "h.jsonl" }],
