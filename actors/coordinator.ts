@@ -52,7 +52,7 @@ import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
 import { type Attempt, DEADLOCK, isVictim, retryPause } from "./retries.ts";
 import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
-import { isTransactRequest, type TransactRequest } from "./transact.ts";
+import { isTransactRequest, transactProblem, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
 
@@ -192,9 +192,8 @@ class Coordinator implements Role {
     if (this.#size >= config.maxConcurrentTransactions) {
       return this.services.fail(client, "overloaded");
     }
-    if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {
-      return this.services.fail(client, "invalidBody");
-    }
+    const problem = transactProblem(request, config.participantOf.length);
+    if (problem !== undefined) return this.services.fail(client, problem);
     this.#started++;
     const begunAt = this.services.clock.now();
     this.#begin(request, client, { retries: 0, begunAt, chosen: 0 });

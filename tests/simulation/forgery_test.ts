@@ -12,7 +12,7 @@ import {
 } from "../../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
-import { CLIENT, defineRole } from "../../runtime/role.ts";
+import { type AskFailed, CLIENT, defineRole } from "../../runtime/role.ts";
 import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 
 const ROGUE = "edge-1/rogue";
@@ -239,3 +239,26 @@ Deno.test("a participant tells its waits to the detector only", async () => {
 });
 
 const STANDING = { begunAt: 5, priority: 2, chosen: 1 };
+
+Deno.test("a transaction that makes no sense is refused with a word for what is wrong", async () => {
+  await using scene = await new Scene().withCoordinator([CLIENT]);
+  const part = (shard: number, ...operations: unknown[]) => ({ shard, operations });
+  const rows: readonly (readonly [request: unknown, reason: string])[] = [
+    [{ shards: [], answerShard: 0 }, "emptyTransaction"],
+    [{ shards: [part(0)], answerShard: 0 }, "emptyTransaction"],
+    [{ shards: [part(0, 1), part(0, 2)], answerShard: 0 }, "repeatedShard"],
+    [{ shards: [part(0, 1), part(1, 1)], answerShard: 0 }, "unknownShard"],
+    [{ shards: [part(0, 1)], answerShard: 1 }, "unknownAnswerShard"],
+    [{ shards: [part(-1, 1)], answerShard: 0 }, "invalidBody"],
+    [{ shards: [part(0, 1)], answerShard: 0, priority: -1 }, "invalidBody"],
+    [{ shards: [{ shard: 0, operations: 1 }], answerShard: 0 }, "invalidBody"],
+    [null, "invalidBody"],
+  ];
+  for (const [request, reason] of rows) {
+    const refused = await scene.system.until(
+      scene.system.ask(COORDINATOR, "transact", request, 1000).catch((error) => error),
+    );
+    assertEquals((refused as AskFailed).reason, reason, JSON.stringify(request));
+  }
+  assertEquals(scene.said("prepare"), []);
+});
