@@ -197,7 +197,10 @@ export class Outbox {
         const charged = copy === 0 ? envelopes : [];
         if (lane.parked.length > 0 || !this.#transmit(destination, lane, frame, charged)) {
           // The coder reuses its buffer: what is kept must be a copy.
-          lane.parked.push({ frame: { ...frame, bytes: bytes.slice() }, envelopes: charged });
+          lane.parked.push({
+            frame: { ...frame, bytes: new Uint8Array(bytes) },
+            envelopes: charged,
+          });
         }
       });
       if (lane.parked.length > 0) return true;
