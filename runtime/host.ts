@@ -12,6 +12,7 @@ import { Asks, REPLY, type Reply } from "./asks.ts";
 import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { type Engine, TableEngine } from "./engine.ts";
+import { LOG, LOST_TAIL, PeerLogs } from "./peer_logs.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
@@ -54,6 +55,7 @@ export class Host implements Services {
   readonly #asks: Asks;
   readonly #dead: DeadLetters;
   readonly #journal: GroupCommit;
+  readonly #peerLogs: PeerLogs;
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
   #blockedTurns = 0;
   #turning = false;
@@ -81,7 +83,15 @@ export class Host implements Services {
       },
       undefined,
       hooks.witness,
+      () => this.#peerLogs.own,
     );
+    this.#peerLogs = new PeerLogs({
+      address,
+      store: () => this.#journal.store,
+      timers: this.timers,
+      now: () => ports.clock.now(),
+      send: (to, type, body) => this.send(to, type, body, { urgent: true }),
+    });
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
       hooks.witness?.delivered(envelope);
       this.#dispatch(envelope, body);
@@ -240,6 +250,7 @@ export class Host implements Services {
 
   #dispatch(envelope: Envelope, body: unknown): void {
     this.#traffic.delivered++;
+    if (!this.#peerLogs.admits(envelope)) return this.#refuse("lostTail", envelope);
     if (envelope.type.startsWith("$")) return this.#system(envelope, body);
     const { messages } = this.#role;
     // The type is a stranger's word: "constructor" must not be found.
@@ -276,6 +287,10 @@ export class Host implements Services {
         return this.#life.persist(envelope);
       case "$stats":
         return this.reply(envelope, this.stats());
+      case LOST_TAIL:
+        return this.#peerLogs.told(body, from);
+      case LOG:
+        return; // It was looked at on its way in.
       case "$ping":
         return this.reply(envelope, { state: this.state });
       default:
@@ -295,7 +310,9 @@ export class Host implements Services {
 
   /** Opens the store; called by roles that keep one, in `recover`. */
   openStore(): Store {
-    return this.#journal.open();
+    const store = this.#journal.open();
+    this.#peerLogs.opened(store, this.clock.wall());
+    return store;
   }
 
   /** Envelopes it has: on the wire towards it, and in frames that full mailboxes refused. */

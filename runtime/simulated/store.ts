@@ -114,7 +114,7 @@ export class SimulatedStore implements Store {
   #lastDue = 0;
   #closed = false;
   /** Of the last batch, durable or not. */
-  #hash: Uint8Array;
+  #hash: number;
 
   /** Takes the disk over; made by {@link SimulatedDisks.open}. */
   constructor(

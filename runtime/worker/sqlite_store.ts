@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { decode, encode } from "../codec.ts";
@@ -58,7 +57,7 @@ export class SqliteStore implements Store {
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
   #durable = 0;
-  #hash: Uint8Array = NO_HASH;
+  #hash: number = NO_HASH;
   #bytes = 0;
 
   /**
@@ -81,15 +80,13 @@ export class SqliteStore implements Store {
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value ANY) STRICT;
         CREATE TABLE IF NOT EXISTS journal(
           first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL,
-          hash BLOB NOT NULL, body BLOB NOT NULL
+          hash INTEGER NOT NULL, body BLOB NOT NULL
         ) STRICT;
         CREATE TABLE IF NOT EXISTS rows(
           key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
-          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', x'${
-        Buffer.from(NO_HASH).toString("hex")
-      }');
+          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', ${NO_HASH});
         INSERT OR REPLACE INTO meta VALUES ('owner', '${this.#owner}');
       `);
     } catch (error) {
@@ -132,7 +129,7 @@ export class SqliteStore implements Store {
   }
 
   get #start(): ChainStart {
-    return { hash: this.#meta("base") as Uint8Array, last: this.#meta("last") as number };
+    return { hash: this.#meta("base") as number, last: this.#meta("last") as number };
   }
 
   #verify(): void {
