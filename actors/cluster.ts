@@ -11,6 +11,7 @@ import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
 import { isRecord } from "./guards.ts";
 import { prometheus } from "./metrics.ts";
+import { oversightMessages } from "./oversight.ts";
 import type { NodeStatus } from "./node.ts";
 
 export type * from "./cluster_plan.ts";
@@ -80,10 +81,17 @@ export class Cluster {
   /** The cluster's own role on the calling thread: oversight. */
   #clientRole(): RoleDefinition<never> {
     const anything = () => true;
+    const addresses = (has: (role: RolePlan) => boolean) =>
+      this.#roles.filter(has).map(({ spec }) => spec.address);
     return {
       name: "client",
       create: (services) => ({
         messages: {
+          ...oversightMessages({
+            services,
+            durable: () => addresses(({ spec }) => spec.store !== undefined),
+            gateways: () => addresses(({ kind }) => kind === "gateway"),
+          }),
           health: {
             accepts: anything,
             handle: (_: never, envelope) => services.reply(envelope, this.health()),

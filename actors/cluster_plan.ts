@@ -185,6 +185,7 @@ class Planner {
       leaseMs,
       driftPpm,
       storeSince: 1,
+      overseer: this.overseer,
       seed,
       ...cut(settings),
     };
@@ -204,6 +205,7 @@ class Planner {
       driftPpm,
       maxConcurrentTransactions,
       maxRetries: MAX_RETRIES,
+      overseer: this.overseer,
       ...cut(settings),
     };
     const module = this.#actor("coordinator.ts", "coordinatorRole");

@@ -12,6 +12,7 @@ import {
   formatTransactionId,
   type Held,
   type Inquiry,
+  type TransactionId,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
@@ -42,6 +43,7 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
@@ -107,6 +109,12 @@ class Coordinator implements Role {
         handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
       },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
+      ...overseenMessages({
+        services,
+        config,
+        instances: () => this.#instances,
+        unknown: (id) => this.#unknown(id),
+      }),
     };
   }
 
@@ -251,15 +259,19 @@ class Coordinator implements Role {
     if (this.#instances.get(formatTransactionId(id)) !== undefined) {
       return this.#fromPeer("inquiry", body, envelope);
     }
-    const answer = answerUnknown({
+    const type = this.#unknown(id) === "abort" ? "abort" : "uncertain";
+    this.services.send(envelope.from, type, { id }, { urgent: true });
+  }
+
+  /** What no record of a transaction means. */
+  #unknown(id: TransactionId): "abort" | "unknown" {
+    return answerUnknown({
       ownsLog: id.log === this.services.store.id,
       logComplete: true,
       epochCurrent: true,
       sequence: id.sequence,
       reservedUpTo: this.#sequences.reservedUpTo,
     });
-    const type = answer === "abort" ? "abort" : "uncertain";
-    this.services.send(envelope.from, type, { id }, { urgent: true });
   }
 
   #held({ id }: Held, envelope: Envelope): void {

@@ -34,6 +34,8 @@ export interface CoordinatorConfig {
   readonly maxRetries: number;
   /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
   readonly checkpointBytes?: number;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** The host's record of one transaction. */

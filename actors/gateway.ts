@@ -74,6 +74,11 @@ export interface Gateway {
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
   /** Reads rows through some coordinator. */
   read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+  /** Asks who watches over the whole cluster. @throws {AskFailed} if there is no answer */
+  oversee(
+    what: "health" | "metrics" | "transactions" | "resolve",
+    body?: unknown,
+  ): Promise<unknown>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -81,6 +86,10 @@ interface Relayed {
   readonly body: string;
   readonly authorization?: string;
 }
+
+const OVERSEE_MS = 2000;
+/** An order goes to each participant in doubt in turn, and each asks all others first. */
+const RESOLVE_MS = 10_000;
 
 /** Why a request that was handed on was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
@@ -154,7 +163,7 @@ class GatewayRole implements Role, Gateway {
       answer: (body, authorization) => this.answer(body, authorization),
       relay: (edge, body, authorization) => this.#relay(edge, body, authorization),
       refuse: (reason) => this.#application.refuse(reason),
-      oversee: (what) => this.#oversee(what),
+      oversee: (what) => this.oversee(what),
     });
   }
 
@@ -227,8 +236,12 @@ class GatewayRole implements Role, Gateway {
     }
   }
 
-  #oversee(what: "health" | "metrics"): Promise<unknown> {
-    return this.services.ask(this.config.overseer, what, null, 2000);
+  oversee(
+    what: "health" | "metrics" | "transactions" | "resolve",
+    body: unknown = null,
+  ): Promise<unknown> {
+    const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
+    return this.services.ask(this.config.overseer, what, body, timeoutMs);
   }
 
   // Coordinators -----------------------------------------------------------------------------

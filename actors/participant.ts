@@ -26,6 +26,7 @@ import {
 } from "../runtime/role.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
+import { Heuristics } from "./heuristics.ts";
 import type { Ledger } from "./ledger.ts";
 import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
@@ -44,6 +45,7 @@ import { RoundTrip } from "./round_trip.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
+const DOUBT_POLL_MS = 100;
 
 export type { ParticipantConfig } from "./participant_facts.ts";
 
@@ -64,9 +66,12 @@ class Participant<Op> implements Role {
   readonly #effects: ParticipantEffects;
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
+  readonly #heuristics: Heuristics;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
+  /** How long doubts of the last restart have lasted, in ms. */
+  #recoveryMs = 0;
   readonly #checkpoints: Checkpoints;
 
   constructor(
@@ -79,7 +84,10 @@ class Participant<Op> implements Role {
     this.#checkpoints = new Checkpoints(
       services,
       checkpointBytes,
-      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+      () => [
+        ...checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
+        ...this.#heuristics.records(),
+      ],
     );
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
@@ -99,7 +107,7 @@ class Participant<Op> implements Role {
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
     this.#watermarks = new Watermarks((instance) => {
-      this.#instances.step(instance, { type: "forget" });
+      this.#step(instance, { type: "forget" });
     });
     this.#reader = new Reader({
       services,
@@ -113,12 +121,24 @@ class Participant<Op> implements Role {
       services,
       config,
       watermarks: this.#watermarks,
-      step: (instance, event) => this.#instances.step(instance, event),
+      step: (instance, event) => this.#step(instance, event),
       begin: (facts) => this.#begin(facts),
+    });
+    this.#heuristics = new Heuristics({
+      services,
+      config,
+      participants: this.#instances,
+      waitMs: () => this.#roundTrip.waitMs,
+      apply: (writes) => this.#executor.apply(writes),
+      release: (key) => this.#locks.release(key),
+      find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
+      begin: (facts) => this.#begin(facts),
+      written: () => this.#checkpoints.written(),
     });
     this.messages = {
       prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
+      ...this.#heuristics.messages,
       read: this.#reader.handler,
     };
   }
@@ -143,9 +163,25 @@ class Participant<Op> implements Role {
       const instance = this.#begin(recoveredFacts(record));
       this.#instances.step(instance, { type: "recovered", as: "inDoubt" });
     }
+    for (const each of found.heuristics) this.#heuristics.recover(each);
     const count = found.inDoubt.length;
-    if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
+    if (count > 0) {
+      this.services.log("warning", `${count} transactions in doubt after recovery`);
+      this.#awaitDecisions(count, this.services.clock.now());
+    }
     this.#sweep();
+  }
+
+  /** Says when all that was in doubt after the restart is decided, and how long that took. */
+  #awaitDecisions(count: number, since: number): void {
+    const { timers, clock } = this.services;
+    timers.set(clock.now() + DOUBT_POLL_MS, () => {
+      this.#recoveryMs = clock.now() - since;
+      const left = this.#doubts().some(({ facts }) => facts.recovered);
+      if (left) return this.#awaitDecisions(count, since);
+      const took = Math.round(this.#recoveryMs);
+      this.services.log("success", `${count} transactions in doubt were decided in ${took} ms`);
+    });
   }
 
   drain(): void {
@@ -162,6 +198,7 @@ class Participant<Op> implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#heuristics.clear();
   }
 
   stats(): Record<string, unknown> {
@@ -169,12 +206,24 @@ class Participant<Op> implements Role {
     return {
       transactions: census,
       inDoubt: census["inDoubt"] ?? 0,
+      inDoubtOldestMs: this.#oldestDoubtMs(),
+      recoveryMs: this.#recoveryMs,
+      ...this.#heuristics.counts(),
       committed: this.#effects.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  #doubts(): Instance<ParticipantFacts>[] {
+    return [...this.#instances].filter((each) => this.#instances.describe(each) === "inDoubt");
+  }
+
+  #oldestDoubtMs(): number {
+    const now = this.services.clock.wall();
+    return this.#doubts().reduce((oldest, { facts }) => Math.max(oldest, now - facts.since), 0);
   }
 
   #open(): number {
@@ -199,7 +248,7 @@ class Participant<Op> implements Role {
       case "stale":
         return;
       case "known":
-        return this.#instances.step(known!, { type: "prepare" });
+        return this.#step(known!, { type: "prepare" });
       case "begin": {
         if (this.#draining) return; // The coordinator will think of it as a slow one.
         const facts = preparedFacts(body, envelope.from);
@@ -210,7 +259,13 @@ class Participant<Op> implements Role {
 
   // Instances --------------------------------------------------------------------------------
 
+  /** Where an operator has decided, another chart has taken the participant's place. */
+  #step(instance: Instance<ParticipantFacts>, event: ParticipantEvent): void {
+    if (!this.#heuristics.takes(instance.key, event)) this.#instances.step(instance, event);
+  }
+
   #begin(facts: ParticipantFacts): Instance<ParticipantFacts> {
+    facts.since = this.services.clock.wall();
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,

@@ -36,6 +36,8 @@ export interface ParticipantConfig {
   readonly checkpointBytes?: number;
   /** Handed to the ledger's `seed` when the store is new. */
   readonly seed?: unknown;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** Operations by shard. */
@@ -61,6 +63,10 @@ export interface ParticipantFacts {
   writes: Writes | undefined;
   /** Why it voted no. */
   refusal: Refusal | undefined;
+  /** When it began here, or was recovered; milliseconds since 1970. */
+  since: number;
+  /** It was in doubt when the role started. */
+  readonly recovered?: boolean;
 }
 
 /** Of a transaction about which nothing but its id is known, or needs to be any more. */
@@ -76,6 +82,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     record: undefined,
     writes: undefined,
     refusal: undefined,
+    since: 0,
   };
 }
 
@@ -96,7 +103,17 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
   const { keys, writes } = record.effect as { keys: readonly string[]; writes: Writes };
-  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, keys, writes };
+  return {
+    ...bareFacts(id),
+    coordinator,
+    peers: [...peers],
+    you,
+    epoch,
+    record,
+    keys,
+    writes,
+    recovered: true,
+  };
 }
 
 /** Whether a body is a `prepare`. */

@@ -12,27 +12,42 @@
  * | `number.port` | msisdn, toImsi, idempotencyKey | msisdn, imsi, version | operator |
  * | `sim.provision` | imsi, msisdn, balance, idempotencyKey | msisdn, imsi, balance, version | operator |
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
+ * | `transactions.list` | none | transactions, heuristics, silent | operator |
+ * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |
  *
  * @module
  */
 import * as v from "valibot";
 import { type ApiError, apiError, type ErrorName } from "./api_errors.ts";
-import type { MethodName, ReadMethod, ReadParams, WriteMethod, WriteParams } from "./methods.ts";
+import type {
+  MethodName,
+  OperatorMethod,
+  OperatorParams,
+  ReadMethod,
+  ReadParams,
+  WriteMethod,
+  WriteParams,
+} from "./methods.ts";
 import {
+  addresses,
   also,
   amount,
   anyObject,
   balance,
+  decision,
   idempotencyKey,
   imsi,
   instant,
+  list,
   msisdn,
   node,
   object,
   oneOf,
+  reason,
   session,
   type Shape,
+  transactionId,
   version,
   yes,
 } from "./schemas.ts";
@@ -52,8 +67,8 @@ export interface Caller {
 export interface Method {
   /** What it does, in a sentence. */
   readonly summary: string;
-  /** `read` looks rows up; `write` runs a transaction; `local` is answered by the gateway. */
-  readonly kind: "read" | "write" | "local";
+  /** `read` looks rows up; `write` runs a transaction; `operator` is about transactions; `local` is answered by the gateway. */
+  readonly kind: "read" | "write" | "operator" | "local";
   /** What it takes. */
   readonly params: Shape;
   /** What it gives. */
@@ -158,6 +173,22 @@ export const methods: { readonly [M in MethodName]: Method } = {
     own: "msisdn",
     errors: ["unknown_subscriber"],
   },
+  "transactions.list": {
+    summary: "What is open: by whom, in which state, since when; and all heuristic decisions",
+    kind: "operator",
+    params: object({}),
+    result: object({ transactions: list, heuristics: list, silent: addresses }),
+    roles: operator,
+    errors: [],
+  },
+  "transactions.resolve": {
+    summary: "Decide heuristically about a transaction in doubt whose decision nobody knows",
+    kind: "operator",
+    params: object({ id: transactionId, decision, reason }),
+    result: object({ id: transactionId, decision, participants: addresses }),
+    roles: operator,
+    errors: ["decision_known", "not_in_doubt"],
+  },
   "rpc.discover": {
     summary: "This API, as an OpenRPC document",
     kind: "local",
@@ -172,6 +203,7 @@ export const methods: { readonly [M in MethodName]: Method } = {
 export type Call =
   | { [M in WriteMethod]: CallOf<M, "write", WriteParams[M]> }[WriteMethod]
   | { [M in ReadMethod]: CallOf<M, "read", ReadParams[M]> }[ReadMethod]
+  | { [M in OperatorMethod]: CallOf<M, "operator", OperatorParams[M]> }[OperatorMethod]
   | CallOf<"rpc.discover", "local", Readonly<Record<never, never>>>;
 
 /** One method's request. */

@@ -6,14 +6,15 @@
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
-import type { MethodName, ReadParams, WriteParams } from "./methods.ts";
+import type { ClusterTransactions } from "../../actors/oversight.ts";
+import type { MethodName, OperatorParams, ReadParams, WriteParams } from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
 
 /** Why a request that could not be handed over was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
 
 /** What each method takes. */
-export type ParamsByMethod = WriteParams & ReadParams & {
+export type ParamsByMethod = WriteParams & ReadParams & OperatorParams & {
   "rpc.discover": Readonly<Record<never, never>>;
 };
 
@@ -61,6 +62,13 @@ export type ResultByMethod = {
     readonly homeEdge: string;
     readonly balance: number;
     readonly version: number;
+  };
+  "transactions.list": ClusterTransactions;
+  "transactions.resolve": {
+    readonly id: string;
+    readonly decision: "commit" | "abort";
+    /** Addresses of those that were in doubt, and are not any more. */
+    readonly participants: readonly string[];
   };
   "rpc.discover": Readonly<Record<string, Value>>;
 };

@@ -32,6 +32,7 @@ import {
   type Result,
 } from "./json_rpc.ts";
 import type { Value } from "../../actors/ledger.ts";
+import { operate } from "./gateway_operator.ts";
 import { openRpcDocument } from "./openrpc.ts";
 import { plan, type PlanContext } from "./plan.ts";
 import { answerRead, type ReadQuery } from "./reads.ts";
@@ -188,6 +189,7 @@ class TelecomApi implements GatewayApplication {
     }
     const denied = authorize(call, caller);
     if (denied !== undefined) return failure(denied);
+    if (call.kind === "operator") return await operate(this.gateway, call, caller);
     return call.kind === "read" ? await this.#query(call, caller) : await this.#write(call, caller);
   }
 

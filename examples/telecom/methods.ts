@@ -54,6 +54,22 @@ export type Provision = {
   readonly idempotencyKey: string;
 };
 
+/** What a look at transactions, or a decision about one, takes, by method. */
+export type OperatorParams = {
+  "transactions.list": Readonly<Record<never, never>>;
+  "transactions.resolve": Resolve;
+};
+
+/** Parameters of `transactions.resolve`. */
+export type Resolve = {
+  readonly id: string;
+  readonly decision: "commit" | "abort";
+  readonly reason: string;
+};
+
+/** A method about transactions themselves. */
+export type OperatorMethod = keyof OperatorParams;
+
 /** A method that changes rows, through a transaction. */
 export type WriteMethod = keyof WriteParams;
 
@@ -61,4 +77,4 @@ export type WriteMethod = keyof WriteParams;
 export type ReadMethod = keyof ReadParams;
 
 /** Every method of the API. */
-export type MethodName = WriteMethod | ReadMethod | "rpc.discover";
+export type MethodName = WriteMethod | ReadMethod | OperatorMethod | "rpc.discover";

@@ -36,6 +36,7 @@
  * @module
  */
 export * from "./coordinator.ts";
+export * from "./heuristic.ts";
 export * from "./holder.ts";
 export * from "./messages.ts";
 export * from "./participant.ts";

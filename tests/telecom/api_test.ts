@@ -32,6 +32,10 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "number.port": [{ msisdn, toImsi: imsi, idempotencyKey }],
   "sim.provision": [{ imsi: "63902000000000", msisdn, balance: 0, idempotencyKey }],
   "subscriber.get": [{ msisdn }, { imsi }],
+  "transactions.list": [{}],
+  "transactions.resolve": [
+    { id: "0b6c2a1e-0000-4000-8000-000000000000:7", decision: "abort", reason: "its disk is lost" },
+  ],
   "rpc.discover": [{}],
 };
 
@@ -65,6 +69,13 @@ const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[]
   ["subscriber.get", { msisdn, imsi }, /exactly one of msisdn, imsi/],
   ["session.validate", { session: "" }, /session/],
   ["session.validate", { session: "a/b" }, /session/],
+  ["transactions.resolve", { id: "7", decision: "abort", reason: "r" }, /id must be an id/],
+  [
+    "transactions.resolve",
+    { id: `${"0".repeat(36)}:1`, decision: "maybe", reason: "r" },
+    /decision/,
+  ],
+  ["transactions.resolve", { id: `${"0".repeat(36)}:1`, decision: "abort", reason: "" }, /reason/],
   ["rpc.discover", { x: 1 }, /unknown/],
 ];
 
@@ -166,7 +177,13 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 }
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
-  const forOperators = ["account.credit", "number.port", "sim.provision"];
+  const forOperators = [
+    "account.credit",
+    "number.port",
+    "sim.provision",
+    "transactions.list",
+    "transactions.resolve",
+  ];
   for (const [method, [params]] of Object.entries(good)) {
     const open = method === "rpc.discover";
     assertEquals(errorFor(method, params), open ? undefined : "token_missing", method);
