@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { admits } from "../protocols/two_phase_commit/admission.ts";
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
   type CoordinatorRecord,
@@ -71,6 +72,7 @@ class Coordinator implements Role {
   #retrying = 0;
   #started = 0;
   #retried = 0;
+  #shed = 0;
   readonly #once = new Once();
   #draining = false;
   readonly #checkpoints: Checkpoints;
@@ -156,6 +158,7 @@ class Coordinator implements Role {
       transactions: census,
       started: this.#started,
       retried: this.#retried,
+      shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
       latency: this.#effects.latency.toJSON(),
@@ -178,7 +181,10 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    if (this.#instances.size + this.#retrying >= config.maxConcurrentTransactions) {
+    const open = this.#instances.size + this.#retrying;
+    const { maxConcurrentTransactions: limit } = config;
+    if (!admits({ open, limit, priority: request.priority })) {
+      this.#shed++;
       return this.services.fail(client, "overloaded");
     }
     if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {

@@ -74,6 +74,8 @@ export interface Gateway {
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
   /** Reads rows through some coordinator. */
   read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+  /** How long a client that is turned away had better wait, in ms. */
+  readonly retryAfterMs: number;
   /** Asks who watches over the whole cluster. @throws {AskFailed} if there is no answer */
   oversee(
     what: "health" | "metrics" | "transactions" | "resolve",
@@ -87,6 +89,7 @@ interface Relayed {
   readonly authorization?: string;
 }
 
+const LEAST_RETRY_MS = 100;
 const OVERSEE_MS = 2000;
 /** An order goes to each participant in doubt in turn, and each asks all others first. */
 const RESOLVE_MS = 10_000;
@@ -242,6 +245,13 @@ class GatewayRole implements Role, Gateway {
   ): Promise<unknown> {
     const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
     return this.services.ask(this.config.overseer, what, body, timeoutMs);
+  }
+
+  /** What is under way now is over after about twice the median; the rest keeps clients apart. */
+  get retryAfterMs(): number {
+    const median = this.#latency.count === 0 ? 0 : this.#latency.percentile(0.5);
+    const base = Math.min(Math.max(2 * median, LEAST_RETRY_MS), this.config.timeoutMs);
+    return Math.round(base * (1 + this.services.random.next()));
   }
 
   // Coordinators -----------------------------------------------------------------------------

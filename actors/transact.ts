@@ -12,6 +12,8 @@ export interface TransactRequest {
   readonly shards: readonly { readonly shard: number; readonly operations: readonly unknown[] }[];
   /** Whose answer the client gets. */
   readonly answerShard: number;
+  /** How much it matters, the more the higher; 0 if not given. */
+  readonly priority?: number;
 }
 
 /** What became of it. Only `committed` changed anything. */
@@ -31,6 +33,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   if (!isRecord(body) || !isIndex(body["answerShard"]) || !Array.isArray(body["shards"])) {
     return false;
   }
+  if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
   const seen = new Set<number>();
   for (const part of body["shards"]) {
     if (!isRecord(part) || !isIndex(part["shard"]) || !Array.isArray(part["operations"])) {

@@ -60,8 +60,8 @@ export interface Salvaged {
   readonly dropped: readonly Damage[];
   /** How many records were kept. */
   readonly kept: number;
-  /** How many of them precede the first that was dropped. */
-  readonly before: number;
+  /** How many of them follow the last that was dropped; all, if none was. */
+  readonly after: number;
 }
 
 /** Seals a batch behind its predecessor. */
@@ -115,9 +115,9 @@ export function salvageChain(start: ChainStart, batches: readonly SealedBatch[])
     ({ hash, last } = next);
     return next;
   });
-  const hole = dropped[0]?.first ?? Infinity;
-  const before = countRecords(sound.filter(({ first }) => first < hole));
-  return { batches: resealed, start: base, dropped, kept, before };
+  const hole = dropped.at(-1)?.last ?? 0;
+  const after = countRecords(sound.filter(({ first }) => first > hole));
+  return { batches: resealed, start: base, dropped, kept, after };
 }
 
 function countRecords(batches: readonly SealedBatch[]): number {

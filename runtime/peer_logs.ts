@@ -111,7 +111,7 @@ export class PeerLogs {
     throw new StoreError(
       `Cannot open the store of ${this.parts.address}: its journal ended at record ` +
         `${own.opened}, but ${from} has heard of record ${durable}: its tail is gone. ` +
-        "Restore a copy, or open it with --salvage=tail, which makes it another log",
+        "Restore a copy, or open it with --salvage, which makes it another log",
     );
   }
 }

@@ -103,6 +103,8 @@ export type ApiError = {
     readonly outcome: Outcome;
     readonly retryable: boolean;
     readonly reason: string;
+    /** With `overloaded`: how long to wait before trying again, in milliseconds. */
+    readonly retryAfterMs?: number;
   };
 };
 
@@ -116,6 +118,13 @@ export function apiError(name: ErrorName, message?: string, reason: string = nam
   const kind = apiErrors[name];
   const { code, outcome, retryable } = kind;
   return { code, message: message ?? kind.message, data: { outcome, retryable, reason } };
+}
+
+/** The error of a server that has too much to do, with when to come back. */
+export function overloaded(retryAfterMs: number, reason: string = "overloaded"): ApiError {
+  const { code, data } = apiError("overloaded", undefined, reason);
+  const message = `The server has too much to do: retry after ${retryAfterMs} ms`;
+  return { code, message, data: { ...data, retryAfterMs } };
 }
 
 /** Whether a word is an error's name. */

@@ -12,13 +12,14 @@ import type { Look } from "../../actors/edge_cache.ts";
 import { isFate } from "../../actors/transact.ts";
 import type { ReadReply } from "../../actors/reader.ts";
 import { authorize, authorizeResult, type Call, checkCall } from "./api.ts";
-import { apiError, errorOfRefusal } from "./api_errors.ts";
+import { apiError, errorOfRefusal, overloaded } from "./api_errors.ts";
 import {
   answerRefused,
   callError,
   failure,
   firstShard,
   isLookup,
+  priorityOf,
   readError,
   type WriteCall,
 } from "./gateway_calls.ts";
@@ -97,8 +98,10 @@ class TelecomApi implements GatewayApplication {
   }
 
   refuse(reason: "tooLarge" | "overloaded" | "unavailable" | "timeout"): string {
-    const name = reason === "tooLarge" ? "body_too_large" : reason;
-    const entry = alone(apiError(name)).entries[0]!;
+    const error = reason === "overloaded"
+      ? overloaded(this.gateway.retryAfterMs)
+      : apiError(reason === "tooLarge" ? "body_too_large" : reason);
+    const entry = alone(error).entries[0]!;
     return respond(false, [responseTo(entry)])!;
   }
 
@@ -227,7 +230,7 @@ class TelecomApi implements GatewayApplication {
     let shard: number | undefined = firstShard(query);
     for (let hops = 0; shard !== undefined && hops < 4; hops++) {
       const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep);
-      if (!call.ok) return failure(readError(call));
+      if (!call.ok) return failure(readError(call, this.gateway.retryAfterMs));
       if (!isReadReply(call.value)) return failure(apiError("internal_error"));
       const reply: ReadReply = call.value;
       for (const [key, value] of reply.rows) rows.set(key, value);
@@ -265,9 +268,9 @@ class TelecomApi implements GatewayApplication {
       const planned = plan(call.method, call.params as never, caller, looked.result);
       if (!planned.ok) return failure(errorOfRefusal(planned.reason));
       const { shards, answerShard } = planned.plan;
-      const request = { shards, answerShard };
+      const request = { shards, answerShard, priority: priorityOf(call) };
       const done = await this.gateway.transact(request, this.config.attempts);
-      if (!done.ok) return failure(callError(done));
+      if (!done.ok) return failure(callError(done, this.gateway.retryAfterMs));
       if (!isFate(done.value)) return failure(apiError("internal_error"));
       const fate = done.value;
       if (fate.outcome === "committed") return { ok: true, result: fate.answer as Value };

@@ -35,6 +35,7 @@
  *
  * @module
  */
+export * from "./admission.ts";
 export * from "./coordinator.ts";
 export * from "./heuristic.ts";
 export * from "./holder.ts";

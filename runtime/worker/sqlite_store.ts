@@ -35,8 +35,8 @@ export interface StoreSalvage {
   readonly dropped: readonly Damage[];
   /** Records that were kept. */
   readonly kept: number;
-  /** How many of them precede the first that was dropped. */
-  readonly before: number;
+  /** How many of them follow the last that was dropped; all, if none was. */
+  readonly after: number;
   /** The store's new identity: nobody takes it for the one that remembered all. */
   readonly id: string;
 }
@@ -64,13 +64,14 @@ export class SqliteStore implements Store {
    * Opens or creates the file, takes ownership of it and verifies the journal.
    *
    * @param synchronous `OFF` exists for the test that proves that `FULL` matters
-   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound
+   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound;
+   * `renew` makes it another log even if nothing is wrong with what is there
    * @throws {StoreError} if it cannot be opened or the journal is damaged
    */
   constructor(
     readonly path: string,
     synchronous: "FULL" | "OFF" = "FULL",
-    damaged: "refuse" | "salvage" = "refuse",
+    damaged: "refuse" | "salvage" | "renew" = "refuse",
   ) {
     try {
       this.#db = new DatabaseSync(path);
@@ -101,7 +102,7 @@ export class SqliteStore implements Store {
     this.#delete = this.#db.prepare("DELETE FROM rows WHERE key = ?");
     this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
-    this.salvaged = damaged === "salvage" ? this.#salvage() : undefined;
+    this.salvaged = damaged === "refuse" ? undefined : this.#salvage(damaged === "renew");
     this.id = String(this.#meta("id"));
     this.#verify();
   }
@@ -150,8 +151,8 @@ export class SqliteStore implements Store {
   }
 
   /** Keeps what is sound, under a new identity if that is not all. */
-  #salvage(): StoreSalvage | undefined {
-    const found = this.#findSound();
+  #salvage(renew: boolean): StoreSalvage | undefined {
+    const found = this.#findSound(renew);
     if (found === undefined) return undefined;
     const id = crypto.randomUUID();
     this.#db.exec("BEGIN IMMEDIATE");
@@ -162,15 +163,15 @@ export class SqliteStore implements Store {
     set.run(found.start.last, "last");
     set.run(id, "id");
     this.#db.exec("COMMIT");
-    const { dropped, kept, before } = found;
-    return { dropped, kept, before, id };
+    const { dropped, kept, after } = found;
+    return { dropped, kept, after, id };
   }
 
-  #findSound(): Salvaged | undefined {
+  #findSound(renew: boolean): Salvaged | undefined {
     try {
       const batches = [...this.#rows()];
       const sound = inspectChain(this.#start, batches).next().done === true;
-      if (!sound) return salvageChain(this.#start, batches);
+      if (!sound || renew) return salvageChain(this.#start, batches);
       const [check] = this.#db.prepare("PRAGMA integrity_check(1)").all();
       if (check?.["integrity_check"] === "ok") return undefined;
       throw new Error(String(check?.["integrity_check"]));
