@@ -85,13 +85,7 @@ export class Host implements Services {
       hooks.witness,
       () => this.#peerLogs.own,
     );
-    this.#peerLogs = new PeerLogs({
-      address,
-      store: () => this.#journal.store,
-      timers: this.timers,
-      now: () => ports.clock.now(),
-      send: (to, type, body) => this.send(to, type, body, { urgent: true }),
-    });
+    this.#peerLogs = new PeerLogs(this, () => this.#journal.store);
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
       hooks.witness?.delivered(envelope);
       this.#dispatch(envelope, body);
@@ -310,9 +304,7 @@ export class Host implements Services {
 
   /** Opens the store; called by roles that keep one, in `recover`. */
   openStore(): Store {
-    const store = this.#journal.open();
-    this.#peerLogs.opened(store, this.clock.wall());
-    return store;
+    return this.#peerLogs.opened(this.#journal.open());
   }
 
   /** Envelopes it has: on the wire towards it, and in frames that full mailboxes refused. */

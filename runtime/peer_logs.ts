@@ -14,8 +14,8 @@
  */
 import type { Envelope, LogLength } from "./codec.ts";
 import type { Address, Store } from "./ports.ts";
+import type { Services } from "./role.ts";
 import { StoreError } from "./store_error.ts";
-import type { Timers } from "./timers.ts";
 
 /** Tells a role that its journal is shorter than it was: a {@link LogLength}. */
 export const LOST_TAIL = "$lostTail";
@@ -25,16 +25,6 @@ export const LOG = "$log";
 /** Lengths are written this long after the first that grew, in ms. */
 const WRITE_MS = 200;
 const PREFIX = "log/";
-
-/** What the memory works on. */
-export interface PeerLogsParts {
-  readonly address: Address;
-  /** The role's own, once it is open. */
-  readonly store: () => Store | undefined;
-  readonly timers: Timers;
-  readonly now: () => number;
-  readonly send: (to: Address, type: string, body: unknown) => void;
-}
 
 /** The furthest that a journal was seen to reach, and at which opening. */
 interface Seen {
@@ -49,26 +39,31 @@ export class PeerLogs {
   readonly #unwritten = new Set<string>();
   #own: Omit<LogLength, "durable"> | undefined;
 
-  constructor(private readonly parts: PeerLogsParts) {}
+  /** @param store the role's own, once it is open */
+  constructor(
+    private readonly services: Pick<Services, "address" | "timers" | "clock" | "send">,
+    private readonly store: () => Store | undefined,
+  ) {}
 
   /** What the role's own frames say. */
   get own(): LogLength | undefined {
-    const store = this.parts.store();
+    const store = this.store();
     if (store === undefined || this.#own === undefined) return undefined;
     return { ...this.#own, durable: store.durable };
   }
 
   /** Reads what was remembered, and lets those who are remembered look. */
-  opened(store: Store, born: number): void {
-    if (this.#own !== undefined) return;
-    this.#own = { id: store.id, opened: store.durable, born };
+  opened(store: Store): Store {
+    if (this.#own !== undefined) return store;
+    this.#own = { id: store.id, opened: store.durable, born: this.services.clock.wall() };
     const peers = new Set<Address>();
     for (const [key, value] of store.scan(PREFIX)) {
       const name = key.slice(PREFIX.length);
       this.#seen.set(name, value as unknown as Seen);
       peers.add(name.slice(0, name.lastIndexOf("/")));
     }
-    for (const peer of peers) this.parts.send(peer, LOG, null);
+    for (const peer of peers) this.services.send(peer, LOG, null, { urgent: true });
+    return store;
   }
 
   /** Takes note of a sender's journal; false if it is shorter than it was. */
@@ -83,21 +78,22 @@ export class PeerLogs {
       if (grown) this.#note(name, log);
       return true;
     }
-    this.parts.send(from, LOST_TAIL, { id: log.id, ...seen });
+    this.services.send(from, LOST_TAIL, { id: log.id, ...seen }, { urgent: true });
     return log.born < seen.born; // A late frame of an earlier opening says nothing wrong.
   }
 
   #note(name: string, { durable, born }: LogLength): void {
     this.#seen.set(name, { durable, born });
-    if (this.parts.store() === undefined) return;
+    if (this.store() === undefined) return;
     if (this.#unwritten.size === 0) {
-      this.parts.timers.set(this.parts.now() + WRITE_MS, () => this.#write());
+      const { timers, clock } = this.services;
+      timers.set(clock.now() + WRITE_MS, () => this.#write());
     }
     this.#unwritten.add(name);
   }
 
   #write(): void {
-    const store = this.parts.store();
+    const store = this.store();
     for (const name of this.#unwritten) store?.put(PREFIX + name, { ...this.#seen.get(name)! });
     this.#unwritten.clear();
   }
@@ -109,7 +105,7 @@ export class PeerLogs {
     if (own === undefined || id !== own.id || !Number.isSafeInteger(durable)) return;
     if (born === own.born || durable! <= own.opened) return;
     throw new StoreError(
-      `Cannot open the store of ${this.parts.address}: its journal ended at record ` +
+      `Cannot open the store of ${this.services.address}: its journal ended at record ` +
         `${own.opened}, but ${from} has heard of record ${durable}: its tail is gone. ` +
         "Restore a copy, or open it with --salvage, which makes it another log",
     );
