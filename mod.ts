@@ -49,8 +49,10 @@ export {
 } from "./runtime/actor.ts";
 export {
   AskFailed,
+  CLIENT,
   defineRole,
   type LogKind,
+  MAIN_NODE,
   type MessageHandler,
   type Role,
   type RoleDefinition,
@@ -63,13 +65,7 @@ export type { Observer } from "./runtime/instances.ts";
 export type { Effect } from "./runtime/engine.ts";
 export { type Timer, Timers } from "./runtime/timers.ts";
 export type * from "./runtime/xstate_types.ts";
-export {
-  CLIENT,
-  type LinkSpec,
-  MAIN_NODE,
-  WorkerSystem,
-  type WorkerSystemOptions,
-} from "./runtime/worker/system.ts";
+export { type LinkSpec, WorkerSystem, type WorkerSystemOptions } from "./runtime/worker/system.ts";
 export { SimulatedSystem, type SimulatedSystemOptions } from "./runtime/simulated/system.ts";
 export {
   type AccountResult,

@@ -11,7 +11,7 @@ import {
   type Release,
   type TransactionId,
 } from "../protocols/two_phase_commit/messages.ts";
-import { edgeLease } from "../protocols/two_phase_commit/rules.ts";
+import { admitFill, edgeLease } from "../protocols/two_phase_commit/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
@@ -129,9 +129,10 @@ export class EdgeCache {
    */
   fill(entryName: string, key: string, answer: unknown, ticket: FillTicket): void {
     const until = ticket.askedAt + this.leaseMs;
-    const held = this.#lastHold.get(entryName);
-    if (held !== undefined && held.holds > ticket.holds) return;
-    if (this.#held.has(entryName) || until <= this.services.clock.now()) return;
+    const held = this.#held.has(entryName);
+    const lastHold = this.#lastHold.get(entryName)?.holds;
+    if (!admitFill({ asked: ticket.holds, lastHold, held })) return;
+    if (until <= this.services.clock.now()) return;
     // What an earlier lease covered went with it: nobody had to tell this edge of changes since, and
     // the new lease must not bring it back.
     if ((this.#entries.get(entryName)?.until ?? 0) <= this.services.clock.now()) {

@@ -20,6 +20,7 @@ import { isOversized, Outbox, type Traffic } from "./outbox.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
 import {
   type LogKind,
+  MAIN_NODE,
   nodeOf,
   type Role,
   type RoleDefinition,
@@ -38,8 +39,6 @@ const EAGER_RETRIES = 4;
 const OPEN_STATES: ReadonlySet<string> = new Set(["serving", "draining", "drained"]);
 /** Messages about a role's life are taken from its own node and from its process only. */
 const LIFE: ReadonlySet<string> = new Set(["$start", "$drain", "$stop", "$flush", "$persist"]);
-/** Node of the calling thread of a system. */
-const MAIN_NODE = "main";
 
 const NO_TURN: TurnResult = { again: false, next: undefined, deaf: false };
 

@@ -19,6 +19,12 @@ import type {
 import type { Timers } from "./timers.ts";
 import type { AnyStateMachine } from "./xstate_types.ts";
 
+/** Node of the thread that made a system; linked to every other node without delay. */
+export const MAIN_NODE = "main";
+
+/** Address of the client in that thread. */
+export const CLIENT = `${MAIN_NODE}/client`;
+
 /** Blue, green, yellow and red in the operator's log. */
 export type LogKind = "info" | "success" | "warning" | "failure";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { isRecord } from "../../actors/guards.ts";
-import { CLIENT } from "../../runtime/worker/system.ts";
+import { CLIENT } from "../../runtime/role.ts";
 import { Histogram, type HistogramData } from "../../runtime/histogram.ts";
 
 /** Sums over all roles. */

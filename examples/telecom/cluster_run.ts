@@ -5,8 +5,7 @@
  */
 import type { ClusterEnd } from "../../actors/cluster.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
-import type { LogKind } from "../../runtime/role.ts";
-import { CLIENT } from "../../runtime/worker/system.ts";
+import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
 import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
@@ -15,7 +14,7 @@ import type { History } from "./history.ts";
 import type { Reserved } from "./listen_address.ts";
 import { countMoney } from "./money.ts";
 import type { Profile } from "./profiles.ts";
-import { composeCluster, type Composition, namesOf } from "./start.ts";
+import { composeCluster, type Composition, namesOf, storeFiles } from "./start.ts";
 import { type StatusDisplay, writeAll } from "./status_display.ts";
 import { type Status, statusBlock, statusLine } from "./status_text.ts";
 import type { TokenSource } from "./token_source.ts";
@@ -157,23 +156,13 @@ export class ClusterRun {
     ]);
     if (how === "interrupted") return how;
     this.#starts = false;
-    await folder.keepStores(this.#stores(""));
+    await folder.keepStores(storeFiles(this.#composition.cluster));
     this.#watchNodes();
     this.#since = performance.now();
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
     display.release();
     return how;
-  }
-
-  /** Names of the stores of all roles, or of one kind. */
-  #stores(kind: string): string[] {
-    const { cluster } = this.#composition;
-    return cluster.addresses.flatMap((address) => {
-      const store = cluster.spec(address)?.store;
-      if (store === undefined || !address.endsWith(kind)) return [];
-      return [store.slice(store.lastIndexOf("/") + 1)];
-    });
   }
 
   #watchNodes(): void {
@@ -258,7 +247,7 @@ export class ClusterRun {
     const problems = this.#problems(end);
     if (end !== "over") this.#figures.observe(end.stats);
     await system[Symbol.asyncDispose]();
-    const files = this.#stores("/participant").map((name) => `${folder.path}/${name}`);
+    const files = storeFiles(cluster, "/participant").map((name) => `${folder.path}/${name}`);
     return {
       workers: cluster.addresses.length,
       seconds,

@@ -97,10 +97,12 @@ export function namesOf(profile: Profile, role: NodeRole): readonly string[] {
   return profile.nodes.filter(({ roles }) => roles.includes(role)).map(({ name }) => name);
 }
 
-/** Files of all stores of a cluster, relative to its data folder. */
-export function storeFiles(cluster: Cluster): readonly string[] {
+/** Files of the stores of a cluster, of all roles or of one kind, relative to its data folder. */
+export function storeFiles(cluster: Cluster, kind = ""): readonly string[] {
   return cluster.addresses.flatMap((address) => {
     const store = cluster.spec(address)?.store;
-    return store === undefined ? [] : [store.slice(store.lastIndexOf("/") + 1)];
+    return store === undefined || !address.endsWith(kind)
+      ? []
+      : [store.slice(store.lastIndexOf("/") + 1)];
   });
 }

@@ -52,18 +52,18 @@ export function edgeLease(leaseMs: number, driftPpm: number): number {
 }
 
 /**
- * Whether an edge may take a fill of `version` into its cache.
+ * Whether an edge may take a fill into its cache.
  *
- * A fill granted before the write was locked may arrive during the hold or after the release, with
- * time left on its lease: taken, it would bring the old value back. So a fill older than the version
- * being written (`holding`, absent when there is no hold) or than the newest one the edge was told to
- * install (`installed`, to be remembered for one {@link edgeLease}; 0 if none) is dropped. After a
- * release with abort, `holding` is gone and the old version is again the newest.
+ * A fill that was asked for before a hold of its entry may carry what the hold's transaction is about
+ * to change or has changed, with time left on its lease: taken during the hold or after the release,
+ * it would bring the old value back. Holds are counted at the edge: `asked` is the count when the fill
+ * was asked for, `lastHold` that of the entry's last hold (absent if none is remembered; one is to be
+ * remembered for an {@link edgeLease}, after which the fills asked for before it have no lease left).
  */
 export function admitFill(
-  facts: { readonly version: number; readonly installed: number; readonly holding?: number },
+  facts: { readonly asked: number; readonly lastHold: number | undefined; readonly held: boolean },
 ): boolean {
-  return facts.version >= Math.max(facts.installed, facts.holding ?? 0);
+  return !facts.held && (facts.lastHold === undefined || facts.lastHold <= facts.asked);
 }
 
 /**

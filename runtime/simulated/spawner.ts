@@ -9,7 +9,7 @@ import type { InboxSize } from "../inbox.ts";
 import type { Observer } from "../instances.ts";
 import type { Address, RoleSpec, SendResult, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
-import { type LogKind, nodeOf, type RoleDefinition } from "../role.ts";
+import { type LogKind, MAIN_NODE, nodeOf, type RoleDefinition } from "../role.ts";
 import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
 import type { Witness } from "../witness.ts";
 import type { AnyStateMachine } from "../xstate_types.ts";
@@ -19,9 +19,6 @@ import { SimulatedRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedDisks, WrittenBatch } from "./store.ts";
 import { Mailbox, type Served, type SimulatedDirectory, SimulatedTransport } from "./transport.ts";
-
-/** Node of the one who drives the simulation; linked to every other node without delay. */
-export const MAIN_NODE = "main";
 
 /** Who looks on at a simulated system. All of it is optional, and none of it changes a run. */
 export interface Onlooker {

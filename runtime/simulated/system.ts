@@ -14,18 +14,22 @@ import type { InboxSize } from "../inbox.ts";
 import { LOCAL_LINK } from "../link_model.ts";
 import type { Address, LinkParameters, RoleSpec, SendResult, Spawned } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
-import { defineRole, type LogKind, nodeOf, type RoleDefinition } from "../role.ts";
+import {
+  CLIENT,
+  defineRole,
+  type LogKind,
+  MAIN_NODE,
+  nodeOf,
+  type RoleDefinition,
+} from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { SimulatedRandom } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Conditions } from "./conditions.ts";
 import { drainMicrotasks } from "./drain.ts";
-import { MAIN_NODE, type Onlooker, SimulatedSpawner } from "./spawner.ts";
+import { type Onlooker, SimulatedSpawner } from "./spawner.ts";
 import { type CommitDelay, SimulatedDisks } from "./store.ts";
 import { SimulatedDirectory } from "./transport.ts";
-
-/** Address of the client. */
-export const CLIENT = `${MAIN_NODE}/client`;
 
 /** A directed link to lay. */
 export interface LinkSpec extends LinkParameters {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { CLIENT, MAIN_NODE } from "../role.ts";
 export * from "./system.ts";
 export * from "./spawner.ts";
 export * from "./transport.ts";

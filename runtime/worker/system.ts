@@ -9,18 +9,12 @@ import { Inbox } from "../inbox.ts";
 import { LOCAL_LINK } from "../link_model.ts";
 import type { Address, LinkParameters, RoleSpec, SendResult, Spawned } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
-import { defineRole, type LogKind, type RoleDefinition } from "../role.ts";
+import { CLIENT, defineRole, type LogKind, MAIN_NODE, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
 import { ProcessClock, ProcessRandom } from "./environment.ts";
 import { WorkerSpawner } from "./spawner.ts";
 import { WorkerTransport } from "./transport.ts";
-
-/** Node of the calling thread; linked to every other node without delay. */
-export const MAIN_NODE = "main";
-
-/** Address of the client. */
-export const CLIENT = `${MAIN_NODE}/client`;
 
 /** A directed link to lay. */
 export interface LinkSpec extends LinkParameters {

@@ -7,8 +7,8 @@ import type { ParticipantConfig } from "../../actors/participant.ts";
 import { accountKey, seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
-import { defineRole } from "../../runtime/role.ts";
-import { CLIENT, SimulatedSystem } from "../../runtime/simulated/system.ts";
+import { CLIENT, defineRole } from "../../runtime/role.ts";
+import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 
 const ROGUE = "edge-1/rogue";
 const PARTICIPANT = "cloud-1/participant";

@@ -6,9 +6,8 @@
  */
 import type { Envelope } from "../../runtime/codec.ts";
 import type { Address } from "../../runtime/ports.ts";
-import type { LogKind } from "../../runtime/role.ts";
+import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { roleMachine } from "../../runtime/role_machine.ts";
-import { CLIENT } from "../../runtime/simulated/system.ts";
 import type { Onlooker } from "../../runtime/simulated/spawner.ts";
 import type { Witness } from "../../runtime/witness.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";

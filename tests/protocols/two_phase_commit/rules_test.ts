@@ -54,11 +54,14 @@ Deno.test("a lease of no meaning is refused", () => {
   assertThrows(() => coordinatorLease(1, 1_000_000), RangeError, "must be in [0, 1000000)");
 });
 
-Deno.test("a fill older than what is being or was written is dropped", () => {
-  assertEquals(admitFill({ version: 7, installed: 0 }), true);
-  assertEquals(admitFill({ version: 7, installed: 0, holding: 8 }), false);
-  assertEquals(admitFill({ version: 8, installed: 0, holding: 8 }), true);
-  assertEquals(admitFill({ version: 7, installed: 8 }), false);
+Deno.test("a fill asked for before the last hold of its entry is dropped, and any during one", () => {
+  const row = (asked: number, lastHold: number | undefined, held: boolean) =>
+    admitFill({ asked, lastHold, held });
+  assertEquals(row(7, undefined, false), true);
+  assertEquals(row(7, 8, false), false);
+  assertEquals(row(8, 8, false), true);
+  assertEquals(row(8, 8, true), false);
+  assertEquals(row(9, 8, true), false);
 });
 
 Deno.test("only the owner of the complete log under its epoch presumes an abort", () => {
