@@ -4,7 +4,6 @@
  * @module
  */
 import type { HeuristicOutcome, Outcome } from "../protocols/two_phase_commit/messages.ts";
-import { formatTransactionId, parseTransactionId } from "../protocols/two_phase_commit/messages.ts";
 import type { TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import { isRecord } from "./guards.ts";
 
@@ -48,7 +47,9 @@ export interface HeuristicDecision {
 
 /** What a role answers to `transactions`. */
 export interface TransactionsReply {
+  /** What is not over, at that role. */
   readonly open: readonly OpenTransaction[];
+  /** All heuristic decisions taken there. */
   readonly heuristics: readonly HeuristicDecision[];
 }
 
@@ -57,10 +58,13 @@ export type Knowledge = Outcome | "open" | "uncertain";
 
 /** A decision on its way to a participant. */
 export interface ResolveRequest {
+  /** Which transaction. */
   readonly id: TransactionId;
+  /** What is to become of it there. */
   readonly decision: Outcome;
   /** Who decides, by name. */
   readonly operator: string;
+  /** Why, for the audit. */
   readonly reason: string;
 }
 
@@ -71,6 +75,7 @@ export type ResolveReply =
     readonly ok: false;
     /** `known`: somebody knows the decision, or is about to take it. */
     readonly code: "known" | "notInDoubt" | "unreachable";
+    /** A sentence for people. */
     readonly message: string;
   };
 
@@ -88,6 +93,3 @@ export function isResolveRequest(body: unknown): body is ResolveRequest {
 export function isTransactionsReply(value: unknown): value is TransactionsReply {
   return isRecord(value) && Array.isArray(value["open"]) && Array.isArray(value["heuristics"]);
 }
-
-/** An id as text, or the reverse. */
-export { formatTransactionId, parseTransactionId };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { parseTransactionId } from "../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
@@ -11,7 +12,6 @@ import {
   type HeuristicDecision,
   isTransactionsReply,
   type OpenTransaction,
-  parseTransactionId,
   type ResolveReply,
 } from "./open_transactions.ts";
 import { isRecord } from "./guards.ts";
@@ -23,14 +23,19 @@ const RESOLVE_MS = 3000;
 export interface ResolveOrder {
   /** The transaction's id as text. */
   readonly id: string;
+  /** What is to become of it. */
   readonly decision: "commit" | "abort";
+  /** Who decides, by name. */
   readonly operator: string;
+  /** Why, for the audit. */
   readonly reason: string;
 }
 
 /** Open transactions and heuristic decisions of the whole cluster. */
 export interface ClusterTransactions {
+  /** By age, the oldest first. */
   readonly transactions: readonly OpenTransaction[];
+  /** By time, the first first. */
   readonly heuristics: readonly HeuristicDecision[];
   /** Roles that did not answer: what they know is not here. */
   readonly silent: readonly Address[];
