@@ -11,7 +11,7 @@ import type { Value } from "../runtime/ports.ts";
 import type { Services } from "../runtime/role.ts";
 import type { HeuristicDecision } from "./open_transactions.ts";
 
-const PREFIX = "audit/";
+const PREFIX = "meta/audit/";
 
 /** Writes and reads the audit. */
 export class Audit {

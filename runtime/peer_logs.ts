@@ -24,7 +24,7 @@ export const LOG = "$log";
 
 /** Lengths are written this long after the first that grew, in ms. */
 const WRITE_MS = 200;
-const PREFIX = "log/";
+const PREFIX = "meta/log/";
 
 /** The furthest that a journal was seen to reach, and at which opening. */
 interface Seen {

@@ -59,7 +59,7 @@ function read<T>(path: string, of: (store: SqliteStore) => T): T {
 function lengths(folder: string, names: readonly string[]): Map<string, number> {
   const heard = new Map<string, number>();
   for (const name of names) {
-    for (const [key, value] of read(`${folder}/${name}`, (store) => [...store.scan("log/")])) {
+    for (const [key, value] of read(`${folder}/${name}`, (store) => [...store.scan("meta/log/")])) {
       const id = key.slice(key.lastIndexOf("/") + 1);
       const { durable } = value as { readonly durable: number };
       heard.set(id, Math.max(heard.get(id) ?? 0, durable));

@@ -35,7 +35,7 @@ function withStores(
     }
     const core = new SqliteStore(`${folder}/${NAMES[0]}`);
     core.append({ kind: "reserved", upTo: 10 });
-    core.put(`log/cloud-1/participant/${store.id}`, { durable: store.durable, born: 1 });
+    core.put(`meta/log/cloud-1/participant/${store.id}`, { durable: store.durable, born: 1 });
     core.commit();
     core.close();
     store.close();
