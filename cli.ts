@@ -1,5 +1,6 @@
 /**
- * The one entry of the tasks: `cluster`, `transactions`, `bench`, `simulate`, `check` and `help`.
+ * The one entry of the tasks: `cluster`, `transactions`, `bench`, `simulate`, `check`, `chaos` and
+ * `help`.
  *
  * @module
  */
@@ -18,6 +19,7 @@ const HELP = `Usage: deno task COMMAND [OPTIONS]
             what is open in a running cluster; decide about what is in doubt
   bench     measure something beside its baseline
   simulate  play scenarios in virtual time, with faults, and watch what must hold
+  chaos     kill roles and processes of a real cluster, cut its links, and verify what it said
   check     search every state of a model of the machines that ship, or look for mutants of them
   help      print this
 
@@ -39,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   check: async (args) => {
     const { check } = await import("./tests/model/main.ts");
     return await check(args);
+  },
+  chaos: async (args) => {
+    const { chaos } = await import("./tests/chaos/main.ts");
+    return await chaos(args);
   },
   help: () => {
     writeAll(Deno.stdout, HELP);

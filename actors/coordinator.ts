@@ -22,6 +22,7 @@ import {
   coordinatorLease,
   recoverCoordinator,
 } from "../protocols/two_phase_commit/rules.ts";
+import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
@@ -51,11 +52,10 @@ import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
+import { type Attempt, DEADLOCK, isVictim, retryPause } from "./retries.ts";
 import { isTransactRequest, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
-
-const RETRY_BASE_MS = 10;
 
 /** The role of a coordinator. */
 export const coordinatorRole: RoleDefinition<CoordinatorConfig> = defineRole({
@@ -110,13 +110,9 @@ class Coordinator implements Role {
         accepts: () => true,
         handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
       },
+      victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
-      ...overseenMessages({
-        services,
-        config,
-        instances: () => this.#instances,
-        unknown: (id) => this.#unknown(id),
-      }),
+      ...overseenMessages(services, config, () => this.#instances, (id) => this.#unknown(id)),
     };
   }
 
@@ -191,18 +187,18 @@ class Coordinator implements Role {
       return this.services.fail(client, "invalidBody");
     }
     this.#started++;
-    this.#begin(request, client, 0, this.services.clock.now());
+    const begunAt = this.services.clock.now();
+    this.#begin(request, client, { retries: 0, begunAt, chosen: 0 });
   }
 
-  #begin(request: TransactRequest, client: Envelope, retries: number, begunAt: number): void {
+  #begin(request: TransactRequest, client: Envelope, attempt: Attempt): void {
     const sequence = this.#sequences.take();
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
     const facts = begunFacts(id, epoch, request, this.config.participantOf, {
       client,
-      retries,
-      begunAt,
+      ...attempt,
     });
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
@@ -289,20 +285,33 @@ class Coordinator implements Role {
     this.#instances.step(instance, { type: "held", from });
   }
 
+  /** The deadlock detector has chosen a transaction: it is decided, if it was not. */
+  #victim({ id }: Victim, envelope: Envelope): void {
+    if (envelope.from !== this.config.detector) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
+    const instance = this.#instances.get(id);
+    if (instance !== undefined) {
+      instance.facts.refusal ??= DEADLOCK;
+      this.#instances.step(instance, { type: "abort", retryable: true });
+    }
+    this.services.send(envelope.from, "finished", { id }, { urgent: true });
+  }
+
   /** Begins a transaction that met a conflict again, later; false if it has had its chances. */
   #again(facts: CoordinatorFacts): boolean {
-    const { request, client, retries, begunAt } = facts;
     const { timers, clock, random } = this.services;
-    const pause = RETRY_BASE_MS * 2 ** retries * (0.5 + random.next());
-    const left = (client!.metadata.deadline ?? Infinity) - clock.now();
-    // A row that was read before planning has changed: planning it again is the client's part.
-    const stale = facts.refusal !== undefined && facts.refusal.code !== "conflict";
-    if (stale || retries >= this.config.maxRetries || pause >= left || this.#draining) return false;
+    const now = clock.now();
+    const moment = { now, roundTripMs: this.#roundTrip.waitMs, chance: random.next() };
+    const pause = this.#draining ? undefined : retryPause(facts, this.config, moment);
+    if (pause === undefined) return false;
+    const { request, client, retries, begunAt } = facts;
+    const chosen = facts.chosen + (facts.refusal === DEADLOCK ? 1 : 0);
     this.#retrying++;
     this.#retried++;
-    timers.set(clock.now() + pause, () => {
+    timers.set(now + pause, () => {
       this.#retrying--;
-      this.#begin(request!, client!, retries + 1, begunAt);
+      this.#begin(request!, client!, { retries: retries + 1, begunAt, chosen });
     });
     return true;
   }

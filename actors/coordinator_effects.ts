@@ -8,7 +8,7 @@ import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.t
 import { Histogram } from "../runtime/histogram.ts";
 import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
-import type { CoordinatorFacts } from "./coordinator_facts.ts";
+import { type CoordinatorFacts, standingOf } from "./coordinator_facts.ts";
 import type { Sequences } from "./sequences.ts";
 import type { Fate } from "./transact.ts";
 
@@ -95,6 +95,7 @@ export class CoordinatorEffects {
         you: index,
         epoch: facts.epoch,
         operations: facts.work[index],
+        standing: standingOf(facts),
       }
       : message === "commit"
       ? { id, you: index, store: facts.stores[index] }

@@ -12,20 +12,21 @@ import type { CoordinatorConfig, CoordinatorFacts } from "./coordinator_facts.ts
 import { hasId } from "./guards.ts";
 import { type Knowledge, MOST_TOLD, type OpenTransaction } from "./open_transactions.ts";
 
-/** What the messages work on. */
-export interface CoordinatorOversight {
-  readonly services: Services;
-  readonly config: CoordinatorConfig;
-  readonly instances: () => Pick<Instances<CoordinatorFacts, never>, "get" | "describe"> & {
-    [Symbol.iterator](): Iterator<Instance<CoordinatorFacts>>;
-  };
-  /** What no record of a transaction means. */
-  readonly unknown: (id: TransactionId) => "abort" | "unknown";
-}
+/** The transactions of a coordinator, as far as they are looked at. */
+type Watched = Pick<Instances<CoordinatorFacts, never>, "get" | "describe"> & {
+  [Symbol.iterator](): Iterator<Instance<CoordinatorFacts>>;
+};
 
-/** Handlers of `transactions` and `outcome`. */
+/**
+ * Handlers of `transactions` and `outcome`.
+ *
+ * @param unknown what no record of a transaction means
+ */
 export function overseenMessages(
-  { services, config, instances, unknown }: CoordinatorOversight,
+  services: Services,
+  config: CoordinatorConfig,
+  instances: () => Watched,
+  unknown: (id: TransactionId) => "abort" | "unknown",
 ): Readonly<Record<string, MessageHandler>> {
   const forbid = (envelope: Envelope) => {
     services.deadLetter("forbidden", envelope);

@@ -64,6 +64,9 @@ export interface GatewayApplication {
   stats(): Readonly<Record<string, unknown>>;
 }
 
+/** What the overseer of the cluster can be asked for. */
+export type Oversee = "health" | "metrics" | "fault" | "transactions" | "resolve";
+
 /** What a gateway does for its application. */
 export interface Gateway {
   /** Those of the role. */
@@ -72,15 +75,21 @@ export interface Gateway {
   readonly cache: EdgeCache;
   /** Runs a transaction through some coordinator; asks another one if the first does not answer. */
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
-  /** Reads rows through some coordinator. */
-  read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+  /**
+   * Reads rows through some coordinator, from the keeper of a shard and at the same time from those
+   * of other shards. Rows of one keeper are as of one moment at which no transaction that changes
+   * them was undecided; those of different keepers are as of different moments.
+   */
+  read(
+    shard: number,
+    request: Omit<ReadRequest, "edge">,
+    keep: boolean,
+    also?: readonly number[],
+  ): Promise<CallResult>;
   /** How long a client that is turned away had better wait, in ms. */
   readonly retryAfterMs: number;
-  /** Asks who watches over the whole cluster. @throws {AskFailed} if there is no answer */
-  oversee(
-    what: "health" | "metrics" | "transactions" | "resolve",
-    body?: unknown,
-  ): Promise<unknown>;
+  /** Asks who answers for the whole cluster. Rejects with `AskFailed`. */
+  oversee(what: Oversee, body?: unknown): Promise<unknown>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -239,10 +248,7 @@ class GatewayRole implements Role, Gateway {
     }
   }
 
-  oversee(
-    what: "health" | "metrics" | "transactions" | "resolve",
-    body: unknown = null,
-  ): Promise<unknown> {
+  oversee(what: Oversee, body: unknown = null): Promise<unknown> {
     const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
     return this.services.ask(this.config.overseer, what, body, timeoutMs);
   }
@@ -265,10 +271,12 @@ class GatewayRole implements Role, Gateway {
     shard: number,
     request: Omit<ReadRequest, "edge">,
     keep: boolean,
+    also: readonly number[] = [],
   ): Promise<CallResult> {
     const { address, incarnation } = this.services;
     const read: ReadRequest = keep ? { ...request, edge: { address, incarnation } } : request;
-    return this.#caller.call("read", { shard, read }, this.#policy(3), this.#chooser());
+    const body = also.length === 0 ? { shard, read } : { shard, also, read };
+    return this.#caller.call("read", body, this.#policy(3), this.#chooser());
   }
 
   #policy(attempts: number): CallPolicy {

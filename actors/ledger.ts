@@ -60,8 +60,13 @@ export interface Ledger<Op> {
    * @param shard the shard that was asked
    */
   parse(value: unknown, shard: number): readonly Op[] | string;
-  /** The rows to lock exclusively before `execute`: sorted, each once. */
+  /** The rows to lock before `execute`: sorted, each once. */
   keys(operations: readonly Op[]): readonly string[];
+  /**
+   * Those of `keys` that are only read: transactions that only read a row do not wait for one
+   * another. Not given: none, all are locked exclusively.
+   */
+  sharedKeys?(operations: readonly Op[]): readonly string[];
   /**
    * Work out the writes, under the locks. Later operations see the effect of earlier ones.
    *

@@ -8,15 +8,10 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
-import {
-  admitPrepare,
-  coordinatorLease,
-  recoverParticipant,
-} from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import type { Envelope } from "../runtime/codec.ts";
 import {
   defineRole,
   type MessageHandler,
@@ -34,14 +29,14 @@ import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
-  preparedFacts,
   recoveredFacts,
+  UNKNOWN_STANDING,
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
@@ -59,7 +54,8 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #locks = new Locks();
+  readonly #locks: Locks = new Locks(() => this.#waits.contended());
+  readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;
   readonly #watermarks: Watermarks<Instance<ParticipantFacts>>;
   readonly #executor: Executor<Op>;
@@ -89,6 +85,16 @@ class Participant<Op> implements Role {
         ...this.#heuristics.records(),
       ],
     );
+    this.#waits = new WaitReports({
+      services,
+      locks: this.#locks,
+      detector: config.detector,
+      standing: (owner) => {
+        const { coordinator = "", standing = UNKNOWN_STANDING } =
+          this.#instances.get(owner)?.facts ?? {};
+        return { coordinator, ...standing };
+      },
+    });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     this.#effects = new ParticipantEffects({
       services,
@@ -120,11 +126,24 @@ class Participant<Op> implements Role {
     const decisions = new Decisions({
       services,
       config,
+      store: () => services.store.id,
+      draining: () => this.#draining,
       watermarks: this.#watermarks,
       step: (instance, event) => this.#step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
-    this.#heuristics = new Heuristics({
+    this.#heuristics = this.#makeHeuristics();
+    this.messages = {
+      ...decisions.messages,
+      ...this.#heuristics.messages,
+      ...this.#waits.messages,
+      read: this.#reader.handler,
+    };
+  }
+
+  #makeHeuristics(): Heuristics {
+    const { services, config } = this;
+    return new Heuristics({
       services,
       config,
       participants: this.#instances,
@@ -135,12 +154,6 @@ class Participant<Op> implements Role {
       begin: (facts) => this.#begin(facts),
       written: () => this.#checkpoints.written(),
     });
-    this.messages = {
-      prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
-      ...decisions.messages,
-      ...this.#heuristics.messages,
-      read: this.#reader.handler,
-    };
   }
 
   // Life -------------------------------------------------------------------------------------
@@ -206,7 +219,7 @@ class Participant<Op> implements Role {
     return {
       transactions: census,
       inDoubt: census["inDoubt"] ?? 0,
-      inDoubtOldestMs: this.#oldestDoubtMs(),
+      oldestInDoubtMs: this.#oldestInDoubtMs(),
       recoveryMs: this.#recoveryMs,
       ...this.#heuristics.counts(),
       committed: this.#effects.committed,
@@ -221,9 +234,13 @@ class Participant<Op> implements Role {
     return [...this.#instances].filter((each) => this.#instances.describe(each) === "inDoubt");
   }
 
-  #oldestDoubtMs(): number {
+  /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
+  #oldestInDoubtMs(): number {
     const now = this.services.clock.wall();
-    return this.#doubts().reduce((oldest, { facts }) => Math.max(oldest, now - facts.since), 0);
+    return this.#doubts().reduce(
+      (oldest, { facts }) => Math.max(oldest, now - (facts.grantedAt ?? now)),
+      0,
+    );
   }
 
   #open(): number {
@@ -232,29 +249,6 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
-  }
-
-  // Messages ---------------------------------------------------------------------------------
-
-  #prepare(body: Prepare, envelope: Envelope): void {
-    if (!this.config.coordinators.includes(envelope.from)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    this.#watermarks.raise(body.id.log, body.lowest);
-    const log = this.#watermarks.log(body.id.log);
-    const known = log.known.get(body.id.sequence);
-    const { sequence } = body.id;
-    switch (admitPrepare({ sequence, lowest: log.lowest, known: known !== undefined })) {
-      case "stale":
-        return;
-      case "known":
-        return this.#step(known!, { type: "prepare" });
-      case "begin": {
-        if (this.#draining) return; // The coordinator will think of it as a slow one.
-        const facts = preparedFacts(body, envelope.from);
-        this.#instances.step(this.#begin(facts), { type: "prepare" });
-      }
-    }
   }
 
   // Instances --------------------------------------------------------------------------------

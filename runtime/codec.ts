@@ -8,6 +8,9 @@
 import { Encoder } from "cbor-x/encode";
 import { Decoder } from "cbor-x/decode";
 import { isDeeper, limitDecoder, MAX_DEPTH } from "./cbor_limits.ts";
+import { CborReader } from "./cbor_reader.ts";
+import { CborWriter } from "./cbor_writer.ts";
+import { Chunks } from "./chunks.ts";
 import type { Address } from "./ports.ts";
 
 /** Largest frame in bytes unless configured otherwise. */
@@ -21,6 +24,11 @@ const OPTIONS = { useRecords: false, variableMapSize: true, mapsAsObjects: true 
 const encoder = new Encoder(OPTIONS);
 const decoder = new Decoder(OPTIONS);
 limitDecoder();
+
+// What nearly all messages consist of goes past the package: it is made for much more than that.
+const writer = new CborWriter(2 * MAX_FRAME_BYTES);
+const reader = new CborReader();
+const kept = new Chunks();
 
 /** What an envelope may carry besides its body. */
 export interface Metadata {
@@ -86,17 +94,25 @@ export class MalformedFrame extends Error {
 
 /** Codes a value; the result is a copy that may be kept. */
 export function encode(value: unknown): Uint8Array {
-  // encode() returns a view into a buffer it will reuse.
-  return encoder.encode(value).slice() as Uint8Array;
+  writer.begin();
+  writer.value(value);
+  // Both give a view into a buffer of theirs.
+  return kept.copy(writer.end() ?? encoder.encode(value));
 }
 
 /** Decodes a value. @throws {MalformedFrame} if the bytes are not exactly one CBOR item. */
 export function decode(bytes: Uint8Array): unknown {
+  const read = reader.all(bytes, readValue);
+  if (read !== undefined) return read;
   try {
     return decoder.decode(bytes);
   } catch (error) {
     throw new MalformedFrame(`Cannot decode ${bytes.length} bytes: ${(error as Error).message}`);
   }
+}
+
+function readValue(from: CborReader): unknown {
+  return from.value();
 }
 
 /**
@@ -124,6 +140,42 @@ export function encodeFrame(
   },
   envelopes: readonly Outgoing[],
 ): Uint8Array {
+  return writeFrame(header, envelopes) ?? encodeAnyFrame(header, envelopes);
+}
+
+type Header = Parameters<typeof encodeFrame>[0];
+
+function writeFrame(
+  { from, incarnation, epoch, clock, log }: Header,
+  envelopes: readonly Outgoing[],
+): Uint8Array | undefined {
+  writer.begin();
+  writer.array(log === undefined ? 6 : 7);
+  writer.number(VERSION);
+  writer.text(from);
+  writer.number(incarnation);
+  writer.number(epoch);
+  writer.array(clock.length);
+  for (const count of clock) writer.number(count);
+  writer.array(envelopes.length);
+  for (const { to, type, bytes, metadata } of envelopes) {
+    writer.array(metadata === undefined ? 3 : 4);
+    writer.text(to);
+    writer.text(type);
+    writer.bytes(bytes);
+    if (metadata !== undefined) writer.value(metadata);
+  }
+  if (log !== undefined) {
+    writer.array(4);
+    writer.text(log.id);
+    writer.number(log.durable);
+    writer.number(log.opened);
+    writer.number(log.born);
+  }
+  return writer.end();
+}
+
+function encodeAnyFrame(header: Header, envelopes: readonly Outgoing[]): Uint8Array {
   const items = envelopes.map((e) =>
     e.metadata === undefined ? [e.to, e.type, e.bytes] : [e.to, e.type, e.bytes, e.metadata]
   );
@@ -165,6 +217,35 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
   if (bytes.length > maxBytes) {
     throw new MalformedFrame(`Frame of ${bytes.length} bytes is larger than ${maxBytes}`);
   }
+  return reader.all(bytes, readFrame) ?? decodeAnyFrame(bytes);
+}
+
+function readFrame(from: CborReader): Envelope[] {
+  const parts = from.array();
+  if ((parts !== 6 && parts !== 7) || from.number() !== VERSION) return from.refuse();
+  const sender = from.text();
+  const incarnation = readCount(from), epoch = readCount(from);
+  const clock: number[] = [];
+  for (let left = from.array(); left > 0; left--) clock.push(readCount(from));
+  const envelopes: Envelope[] = [];
+  for (let left = from.array(); left > 0; left--) {
+    const size = from.array();
+    if (size !== 3 && size !== 4) return from.refuse();
+    const to = from.text(), type = from.text(), bytes = from.bytes();
+    const metadata = size === 4 ? metadataOf(from.value()) : {};
+    envelopes.push({ to, from: sender, type, bytes, incarnation, epoch, clock, metadata });
+  }
+  if (parts === 6) return envelopes;
+  const { log } = logOf(from.value());
+  return log === undefined ? from.refuse() : envelopes.map((each) => ({ ...each, log }));
+}
+
+function readCount(from: CborReader): number {
+  const count = from.number();
+  return Number.isSafeInteger(count) && count >= 0 ? count : from.refuse();
+}
+
+function decodeAnyFrame(bytes: Uint8Array): Envelope[] {
   const frame = decode(bytes);
   if (!Array.isArray(frame) || frame.length < 6 || frame.length > 7) {
     throw new MalformedFrame("Not a frame");

@@ -12,11 +12,11 @@ import { Asks, REPLY, type Reply } from "./asks.ts";
 import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { type Engine, TableEngine } from "./engine.ts";
-import { LOG, LOST_TAIL, PeerLogs } from "./peer_logs.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
 import { isOversized, Outbox, type Traffic } from "./outbox.ts";
+import { LOG, LOST_TAIL, PeerLogs } from "./peer_logs.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
 import {
   type LogKind,
@@ -34,8 +34,7 @@ import type { AnyStateMachine } from "./xstate_types.ts";
 export type * from "./host_hooks.ts";
 
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
-const BLOCKED_RETRY_MS = 0.5;
-const EAGER_RETRIES = 4;
+const BLOCKED_RETRY_MS = 0.5, EAGER_RETRIES = 4;
 const OPEN_STATES: ReadonlySet<string> = new Set(["serving", "draining", "drained"]);
 /** Messages about a role's life are taken from its own node and from its process only. */
 const LIFE: ReadonlySet<string> = new Set(["$start", "$drain", "$stop", "$flush", "$persist"]);
@@ -54,7 +53,7 @@ export class Host implements Services {
   readonly #asks: Asks;
   readonly #dead: DeadLetters;
   readonly #journal: GroupCommit;
-  readonly #peerLogs: PeerLogs;
+  readonly #peerLogs: PeerLogs = new PeerLogs(this, () => this.#journal.store);
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
   #blockedTurns = 0;
   #turning = false;
@@ -84,7 +83,6 @@ export class Host implements Services {
       hooks.witness,
       () => this.#peerLogs.own,
     );
-    this.#peerLogs = new PeerLogs(this, () => this.#journal.store);
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
       hooks.witness?.delivered(envelope);
       this.#dispatch(envelope, body);
@@ -280,10 +278,9 @@ export class Host implements Services {
         return this.#life.persist(envelope);
       case "$stats":
         return this.reply(envelope, this.stats());
+      case LOG: // It has said all in the head of its frame.
       case LOST_TAIL:
         return this.#peerLogs.told(body, from);
-      case LOG:
-        return; // It was looked at on its way in.
       case "$ping":
         return this.reply(envelope, { state: this.state });
       default:
@@ -294,6 +291,11 @@ export class Host implements Services {
   /** Recovers and serves. */
   start(): void {
     this.#life.start();
+  }
+
+  /** Its process is gone: nothing of it may go on, not even what waits for a promise. */
+  halt(): void {
+    this.#life.halt();
   }
 
   /** It takes no turns any more: who waits for answers must not wait for ever. */

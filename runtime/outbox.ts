@@ -97,11 +97,11 @@ export class Outbox {
       this.dead("oversized", envelope);
       return "unreachable";
     }
-    if (!this.ports.transport.knows(role) || this.#link(nodeOf(role)) === undefined) {
+    const destination = this.ports.transport.knows(role) ? this.#destination(role) : undefined;
+    if (destination === undefined) {
       this.dead("unreachable", envelope);
       return "unreachable";
     }
-    const destination = this.#destination(role);
     const lane = destination.lanes[urgent ? 1 : 0];
     const size = envelope.bytes.length + ENVELOPE_OVERHEAD;
     if (lane.bytes + size > (urgent ? this.limits.reserved : this.limits.normal)) return "full";
@@ -116,9 +116,11 @@ export class Outbox {
     return node === own ? LOCAL_LINK : this.ports.links.get(own, node);
   }
 
-  #destination(role: Address): Destination {
+  /** Undefined where there is no link. One that was laid stays: it is looked for once. */
+  #destination(role: Address): Destination | undefined {
     let destination = this.#destinations.get(role);
     if (destination === undefined) {
+      if (this.#link(nodeOf(role)) === undefined) return undefined;
       const lane = (urgent: boolean): Lane => {
         return { urgent, inFlight: new InFlight(WINDOW), waiting: [], bytes: 0, parked: [] };
       };
@@ -149,8 +151,9 @@ export class Outbox {
     for (const destination of this.#dirty) {
       const [normal, urgent] = destination.lanes;
       // Both must be tried: the urgent lane has room of its own.
-      const stays = [this.#flushLane(destination, urgent), this.#flushLane(destination, normal)];
-      if (!stays.includes(true)) this.#dirty.delete(destination);
+      const urgentStays = this.#flushLane(destination, urgent);
+      const stays = this.#flushLane(destination, normal) || urgentStays;
+      if (!stays) this.#dirty.delete(destination);
     }
     return this.#dirty.size > 0;
   }

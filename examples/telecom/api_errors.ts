@@ -55,6 +55,7 @@ export type ErrorName =
   | "balance_limit"
   | "body_too_large"
   | "batch_too_large"
+  | "condition_failed"
   | "decision_known"
   | "not_in_doubt";
 
@@ -91,8 +92,9 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   balance_limit: none(-32014, "The balance would be too large"),
   body_too_large: none(-32015, "The body is too large"),
   batch_too_large: none(-32016, "The batch has too many requests"),
-  decision_known: none(-32017, "The decision is known, or is being made"),
-  not_in_doubt: none(-32018, "The transaction is not in doubt"),
+  condition_failed: none(-32017, "A balance is not what the request demands"),
+  decision_known: none(-32018, "The decision is known, or is being made"),
+  not_in_doubt: none(-32019, "The transaction is not in doubt"),
 };
 
 /** An error as it goes to a client. */

@@ -7,14 +7,20 @@ import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
 import type { ClusterTransactions } from "../../actors/oversight.ts";
-import type { MethodName, OperatorParams, ReadParams, WriteParams } from "./methods.ts";
+import type {
+  FaultParams,
+  MethodName,
+  OperatorParams,
+  ReadParams,
+  WriteParams,
+} from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
 
 /** Why a request that could not be handed over was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
 
 /** What each method takes. */
-export type ParamsByMethod = WriteParams & ReadParams & OperatorParams & {
+export type ParamsByMethod = WriteParams & ReadParams & FaultParams & OperatorParams & {
   "rpc.discover": Readonly<Record<never, never>>;
 };
 
@@ -41,6 +47,9 @@ export type ResultByMethod = {
   "account.balance": AccountResult;
   "account.debit": AccountResult;
   "account.credit": AccountResult;
+  /** That of the first operation. */
+  "account.batch": AccountResult;
+  "account.balances": { readonly accounts: readonly AccountResult[] };
   "account.transfer": {
     readonly from: string;
     readonly to: string;
@@ -63,6 +72,9 @@ export type ResultByMethod = {
     readonly balance: number;
     readonly version: number;
   };
+  "fault.exit": { readonly done: true };
+  "fault.partition": { readonly done: true };
+  "fault.heal": { readonly done: true };
   "transactions.list": ClusterTransactions;
   "transactions.resolve": {
     readonly id: string;

@@ -66,7 +66,8 @@ async function runCluster(options: ClusterOptions): Promise<number> {
   }
 }
 
-async function readProfile(nameOrFile: string): Promise<Profile> {
+/** A profile by its name, or from a file. @throws {CommandError} if there is none */
+export async function readProfile(nameOrFile: string): Promise<Profile> {
   const names = builtInProfiles.map(({ name }) => name);
   let text = nameOrFile;
   if (!names.includes(nameOrFile)) {

@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly seed: number | undefined;
   /** Links without delay. */
   readonly fast: boolean;
+  /** Whether operators may order faults. */
+  readonly faults: boolean;
   /** Whether the last line of standard output is the report as JSON. */
   readonly json: boolean;
   /** Where to write every operation of the traffic to. */
@@ -81,6 +83,8 @@ The first line on standard error once it serves is "ready URL".
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
   --fast               links without delay, jitter and limit of bandwidth
+  --faults             operators may order faults: end roles, cut and mend links (fault.* of the
+                       API); each order goes into the log
   --report json        print the report as one JSON object, the last line of standard output
   --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:
                        {id, client, op, args, at_us} before it is sent, and
@@ -112,7 +116,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   const strays: string[] = [];
   const given = parseArgs([...args], {
     string: VALUES,
-    boolean: ["fast", "help", "salvage"],
+    boolean: ["fast", "faults", "help", "salvage"],
     alias: { help: "h" },
     unknown: (arg) => {
       strays.push(arg);
@@ -123,7 +127,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
   const empty = VALUES.find((name) => given[name] === "");
   if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
-  const switched = args.find((arg) => /^--(?:fast|help|salvage)=(?!true$|false$)/.test(arg));
+  const switched = args.find((arg) => /^--(?:fast|faults|help|salvage)=(?!true$|false$)/.test(arg));
   if (switched !== undefined) strays.push(switched);
   const [stray] = strays;
   if (stray !== undefined) throw refuse(stray);
@@ -147,6 +151,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
     fast: given.fast,
+    faults: given.faults,
     json: report === "json",
     history: text("history"),
     settings: {

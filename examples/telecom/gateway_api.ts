@@ -19,6 +19,8 @@ import {
   failure,
   firstShard,
   isLookup,
+  orderFault,
+  otherShards,
   priorityOf,
   readError,
   type WriteCall,
@@ -192,6 +194,7 @@ class TelecomApi implements GatewayApplication {
     }
     const denied = authorize(call, caller);
     if (denied !== undefined) return failure(denied);
+    if (call.kind === "fault") return await orderFault(this.gateway, call, caller);
     if (call.kind === "operator") return await operate(this.gateway, call, caller);
     return call.kind === "read" ? await this.#query(call, caller) : await this.#write(call, caller);
   }
@@ -229,7 +232,8 @@ class TelecomApi implements GatewayApplication {
     const ticket = this.gateway.cache.ticket();
     let shard: number | undefined = firstShard(query);
     for (let hops = 0; shard !== undefined && hops < 4; hops++) {
-      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep);
+      const also = hops === 0 ? otherShards(query) : [];
+      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep, also);
       if (!call.ok) return failure(readError(call, this.gateway.retryAfterMs));
       if (!isReadReply(call.value)) return failure(apiError("internal_error"));
       const reply: ReadReply = call.value;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CallResult } from "../../actors/caller.ts";
+import type { Fault, FaultAnswer, FaultOrder } from "../../actors/faults.ts";
 import { type Gateway, isReadReply } from "../../actors/gateway.ts";
 import type { Refusal } from "../../actors/ledger.ts";
 import { HIGHEST_PRIORITY } from "../../protocols/two_phase_commit/admission.ts";
@@ -19,6 +20,28 @@ import type { Principal } from "./tokens.ts";
 export type WriteCall = Extract<Call, { kind: "write" }>;
 
 type Failed = Extract<CallResult, { ok: false }>;
+
+/** A call that breaks something. */
+export type FaultCall = Extract<Call, { kind: "fault" }>;
+
+/** Hands an operator's order to the cluster, which has the last word. */
+export async function orderFault(
+  gateway: Gateway,
+  call: FaultCall,
+  { subject: by }: Principal,
+): Promise<Result> {
+  const fault: Fault = call.method === "fault.exit"
+    ? { kind: "exit", ...call.params }
+    : { kind: call.method === "fault.heal" ? "heal" : "partition", ...call.params };
+  const order: FaultOrder = { by, fault };
+  const answer = await gateway.oversee("fault", order).catch(() => undefined) as
+    | FaultAnswer
+    | undefined;
+  if (answer === undefined) return failure(apiError("timeout"));
+  if (answer.ok) return { ok: true, result: { done: true } };
+  if (answer.reason === "off") return failure(apiError("forbidden", answer.message, "faults_off"));
+  return failure(apiError("invalid_params", answer.message, "unknown_target"));
+}
 
 /** A result that is an error. */
 export function failure(error: ApiError): Extract<Result, { ok: false }> {
@@ -41,11 +64,18 @@ export function priorityOf({ method }: WriteCall): number {
 /** The account whose shard keeps the idempotency key. */
 function firstAccount(call: WriteCall): string {
   if (call.method === "account.transfer") return call.params.from;
+  if (call.method === "account.batch") return call.params.operations[0]!.subscriber;
   return "msisdn" in call.params ? call.params.msisdn : call.params.subscriber;
+}
+
+/** Every other shard that a read needs, as far as its parameters say. */
+export function otherShards({ params }: ReadQuery): readonly number[] {
+  return "subscribers" in params ? params.subscribers.slice(1).map(shardOf) : [];
 }
 
 /** The shard that a read begins at. */
 export function firstShard({ params }: ReadQuery): number {
+  if ("subscribers" in params) return shardOf(params.subscribers[0]!);
   if ("session" in params) return Number(params.session.slice(0, 2));
   if ("imsi" in params) return shardOf(params.imsi);
   return shardOf("subscriber" in params ? params.subscriber : params.msisdn);

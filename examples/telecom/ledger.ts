@@ -7,7 +7,7 @@
  * @module
  */
 import type { Ledger } from "../../actors/ledger.ts";
-import { execute, keysOf } from "./execution.ts";
+import { execute, keysOf, sharedKeysOf } from "./execution.ts";
 import { type Operation, parseOperations } from "./operations.ts";
 import { entryOf, isClaimQuery, isReadQuery, readKeys } from "./reads.ts";
 import { isExpired, seedSubscribers, shardName, shardOfKey } from "./rows.ts";
@@ -19,6 +19,7 @@ export * from "../../actors/ledger.ts";
 export const telecomLedger: Ledger<Operation> = {
   parse: parseOperations,
   keys: (operations) => [...new Set(operations.flatMap(keysOf))].sort(),
+  sharedKeys: sharedKeysOf,
   execute,
   verify: verifyWrites,
   readKeys: (query, rows) => {

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { VICTIM_POLICIES } from "../../protocols/deadlock/victims.ts";
 import { type Profile, type ProfileInput, roles, tiers } from "./profiles.ts";
 
 const below = (least: number, expected: string) =>
@@ -75,6 +76,10 @@ const settingsSchema = v.strictObject({
   transactionTimeoutMs: v.exactOptional(positive, 5000),
   maxConcurrentTransactions: v.exactOptional(count, 1000),
   lockTimeoutMs: v.exactOptional(amount, 150),
+  victimPolicy: v.exactOptional(
+    v.picklist(VICTIM_POLICIES, `must be one of ${VICTIM_POLICIES.join(", ")}`),
+    "least-work",
+  ),
   leaseMs: v.exactOptional(positive, 2000),
   driftPpm: v.exactOptional(amount, 200),
   resendMs: v.exactOptional(positive, 250),

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { VictimPolicy } from "../../protocols/deadlock/victims.ts";
+
 /** The three tiers. */
 export const tiers = ["edge", "core", "cloud"] as const;
 
@@ -91,6 +93,8 @@ export interface ProfileSettings {
   readonly maxConcurrentTransactions: number;
   /** How long a participant waits for a lock before it votes no, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** Which transaction of a deadlock gives way and is begun again. */
+  readonly victimPolicy: VictimPolicy;
   /** How long an edge may answer from a cache entry without renewing it, in milliseconds. */
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -10,12 +11,23 @@ import { call } from "../../protocols/rpc/call.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import { roleMachine as role } from "../../runtime/role_machine.ts";
+import { supervisionMachine as supervision } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 
 /** One machine for each role. */
 export type Machines = Readonly<
   Record<
-    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node",
+    | "coordinator"
+    | "participant"
+    | "holder"
+    | "monitor"
+    | "emitter"
+    | "call"
+    | "node"
+    | "detector"
+    | "role"
+    | "supervision",
     AnyStateMachine
   >
 >;
@@ -29,6 +41,9 @@ export const SHIPPED: Machines = {
   emitter,
   call,
   node,
+  detector,
+  role,
+  supervision,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */

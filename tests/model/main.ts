@@ -64,7 +64,9 @@ async function checkModel(options: Options): Promise<number> {
   const walk = walkTo(model, found);
   if (walk !== undefined) {
     console.log(words(walk));
-    if (options.trace !== undefined) await Deno.writeTextFile(options.trace, trace(model, walk));
+    if (options.trace !== undefined) {
+      await Deno.writeTextFile(options.trace, trace(model, walk, options.mutant));
+    }
     if (options.diagram !== undefined) {
       await Deno.writeTextFile(options.diagram, diagram(model, walk));
     }

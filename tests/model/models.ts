@@ -7,8 +7,11 @@ import type { Model } from "../../runtime/checker/model.ts";
 import type { NetworkKind } from "../../runtime/checker/network.ts";
 import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
+import { deadlockModel } from "./small/deadlock.ts";
 import { callModel } from "./small/call.ts";
 import { nodeModel } from "./small/node.ts";
+import { roleModel } from "./small/role.ts";
+import { supervisionModel } from "./small/supervision.ts";
 import { commitModel as textbookCommit } from "./textbook/commit.ts";
 import { twoPhaseModel } from "./textbook/two_phase.ts";
 import { commitModel } from "./two_phase_commit/model.ts";
@@ -86,6 +89,21 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     summary: "a node's steps up and down, each of which may fail or be cut short",
     options: [],
     build: ({ node }) => nodeModel(node),
+  }],
+  ["lifecycle/role", {
+    summary: "a role told to start, drain and stop at any moment",
+    options: [],
+    build: ({ role }) => roleModel(role),
+  }],
+  ["lifecycle/supervision", {
+    summary: "a supervised role whose threads fail, end and hang, in discrete time",
+    options: [],
+    build: ({ supervision }) => supervisionModel(supervision),
+  }],
+  ["deadlock/detector", {
+    summary: "a suspected deadlock of two reporters and two victims, in discrete time",
+    options: [],
+    build: ({ detector }) => deadlockModel(detector),
   }],
   ["textbook/commit_3", {
     summary: "TCommit of Gray and Lamport, 3 managers: 34 states",

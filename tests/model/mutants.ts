@@ -11,7 +11,8 @@ import { MODELS, type Scope } from "./models.ts";
 /** A model and how much of it, the quicker ones first. */
 type Trial = readonly [model: string, scope: Scope];
 
-const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
+/** The models asked about the mutants of each machine, by its id. */
+export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "twoPhaseCommit.coordinator": [
     ["two_phase_commit", { participants: 1, crashes: 1 }],
     ["two_phase_commit", { crashes: 0 }],
@@ -32,6 +33,9 @@ const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "heartbeat.emitter": [["heartbeat", {}]],
   "rpc.call": [["rpc/call", {}]],
   "lifecycle.node": [["lifecycle/node", {}]],
+  role: [["lifecycle/role", {}]],
+  supervision: [["lifecycle/supervision", {}]],
+  "deadlock.detector": [["deadlock/detector", {}]],
 };
 
 /** Every mutant, in the order of the machines. */

@@ -14,7 +14,7 @@ export const COORDINATOR = "core-1/coordinator";
 export const subscriber = seedMsisdn(0);
 export const shard = shardOf(subscriber);
 
-interface Heard {
+export interface Heard {
   readonly type: string;
   readonly body: Record<string, unknown>;
 }
@@ -31,7 +31,8 @@ export class Scene implements AsyncDisposable {
         this.heard.push({ type, body: body as Heard["body"] });
       },
     });
-    const types = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
+    const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
+    const types = [...decisions, "waits", "finished"];
     const client = defineRole<never>({
       name: "client",
       create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
@@ -49,6 +50,7 @@ export class Scene implements AsyncDisposable {
       coordinators: [CLIENT],
       participants: [PARTICIPANT],
       edges: ["edge-1/gateway"],
+      detector: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,
@@ -66,6 +68,7 @@ export class Scene implements AsyncDisposable {
     const config: CoordinatorConfig = {
       participantOf: [CLIENT],
       gateways,
+      detector: CLIENT,
       voteTimeoutMs: 5000,
       resendMs: 500,
       leaseMs: 1000,

@@ -105,6 +105,21 @@ const wrong: readonly (readonly [name: string, change: (p: Loose) => unknown, sa
     /settings.missedLimit must be a whole number/,
   ],
   [
+    "a lock timeout that outlives transactions",
+    (p) => Object.assign(p.settings, { lockTimeoutMs: 5000 }),
+    /settings.lockTimeoutMs must be below transactionTimeoutMs, 5000, got 5000/,
+  ],
+  [
+    "transactions that end before a lock is given up",
+    (p) => Object.assign(p.settings, { transactionTimeoutMs: 149, leaseMs: 10, resendMs: 10 }),
+    /settings.lockTimeoutMs must be below transactionTimeoutMs, 149, got 150/,
+  ],
+  [
+    "an unknown policy for victims",
+    (p) => Object.assign(p.settings, { victimPolicy: "youngest" }),
+    /settings.victimPolicy must be one of least-work, lowest-priority, oldest, got "youngest"/,
+  ],
+  [
     "a lease that outlives transactions",
     (p) => Object.assign(p.settings, { leaseMs: 5000 }),
     /settings.leaseMs must be below transactionTimeoutMs, 5000/,
@@ -146,6 +161,7 @@ Deno.test("a file's profile gets the defaults", () => {
     transactionTimeoutMs: 5000,
     maxConcurrentTransactions: 1000,
     lockTimeoutMs: 150,
+    victimPolicy: "least-work",
     leaseMs: 2000,
     driftPpm: 200,
     resendMs: 250,

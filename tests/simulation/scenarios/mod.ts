@@ -5,6 +5,7 @@
  */
 import type { Scenario } from "../scenario.ts";
 import { crashes } from "./crashes.ts";
+import { deadlocks } from "./deadlocks.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { leases } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
@@ -26,6 +27,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     heartbeat,
     lifecycle,
     overload,
+    deadlocks,
   ]
     .map((scenario) => [scenario.name, scenario]),
 );
