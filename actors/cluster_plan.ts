@@ -55,6 +55,10 @@ export interface ClusterSettings {
   readonly driftPpm: number;
   /** Until a message is sent again, before round trips are measured. */
   readonly resendMs: number;
+  /** Whether messages and processes keep their times, so that silence means failure; default false. */
+  readonly synchronous?: boolean;
+  /** How long whoever leads a three-phase commit may be silent; twice a transaction's time if not given. */
+  readonly silenceMs?: number;
   /** Journals are cut when they are longer, in bytes; 8 MiB if not given. */
   readonly checkpointBytes?: number;
 }
@@ -206,6 +210,8 @@ class Planner {
       leaseMs,
       driftPpm,
       storeSince: 1,
+      synchronous: settings.synchronous ?? false,
+      silenceMs: settings.silenceMs ?? 2 * settings.transactionTimeoutMs,
       overseer: this.overseer,
       seed,
       ...cut(settings),

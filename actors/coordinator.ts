@@ -13,15 +13,11 @@ import {
   formatTransactionId,
   type Held,
   type Inquiry,
-  type TransactionId,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
-import {
-  answerUnknown,
-  coordinatorLease,
-  recoverCoordinator,
-} from "../protocols/two_phase_commit/rules.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
+import { coordinatorLease, recoverCoordinator } from "../protocols/two_phase_commit/rules.ts";
 import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
@@ -53,7 +49,8 @@ import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
 import { type Attempt, DEADLOCK, isVictim, retryPause } from "./retries.ts";
-import { isTransactRequest, type TransactRequest } from "./transact.ts";
+import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
+import { isTransactRequest, transactProblem, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
 
@@ -69,6 +66,7 @@ class Coordinator implements Role {
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
   readonly #sequences: Sequences;
+  readonly #threePhase: ThreePhaseCoordinator;
   #retrying = 0;
   #started = 0;
   #retried = 0;
@@ -82,12 +80,17 @@ class Coordinator implements Role {
     this.#sequences = new Sequences(services);
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const shared = { services, sequences: this.#sequences, written };
     this.#effects = new CoordinatorEffects({
-      services,
-      sequences: this.#sequences,
+      ...shared,
       step: (instance, event) => this.#instances.step(instance, event),
       again: (facts) => this.#again(facts),
-      written: () => this.#checkpoints.written(),
+    });
+    this.#threePhase = new ThreePhaseCoordinator({
+      ...shared,
+      config,
+      reply: (facts, params) => this.#effects.reply(facts, params),
     });
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
       engine: services.engine(coordinator),
@@ -106,13 +109,16 @@ class Coordinator implements Role {
       voteNo: { accepts: isVoteNo, handle: (b: VoteNo, e) => this.#voteNo(b, e) },
       ack: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("ack", b, e) },
       inquiry: { accepts: isIndexed, handle: (b: Inquiry, e) => this.#inquiry(b, e) },
-      load: {
-        accepts: () => true,
-        handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
-      },
+      load: { accepts: () => true, handle: (_: unknown, e) => services.reply(e, this.#size) },
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
-      ...overseenMessages(services, config, () => this.#instances, (id) => this.#unknown(id)),
+      ...this.#threePhase.messages,
+      ...overseenMessages(
+        services,
+        config,
+        () => this.#instances,
+        (id) => this.#sequences.unknown(id),
+      ),
     };
   }
 
@@ -120,15 +126,20 @@ class Coordinator implements Role {
 
   recover(): void {
     const store = this.services.openStore();
-    const found = recoverCoordinator([...store.records()] as CoordinatorRecord[]);
-    this.#sequences.recover(found);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverCoordinator(own as CoordinatorRecord[]);
+    const others = this.#threePhase.open(records);
+    const open = [...found.committing, ...others.map(({ began }) => began)];
+    this.#sequences.recover(found, open.map(({ id }) => id.sequence));
+    this.#threePhase.recover(others);
     for (const record of found.committing) {
       const facts = recoveredFacts(record, this.services.clock.now());
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const count = found.committing.length;
-    if (count > 0) this.services.log("warning", `${count} commits are told again after recovery`);
+    const { length } = open;
+    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
     this.#sequences.reserve();
   }
 
@@ -137,7 +148,7 @@ class Coordinator implements Role {
   }
 
   drained(): boolean {
-    return this.#instances.size === 0 && this.#retrying === 0;
+    return this.#size === 0;
   }
 
   persist(): void {
@@ -146,12 +157,14 @@ class Coordinator implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
+      threePhase: this.#threePhase.census(),
       started: this.#started,
       retried: this.#retried,
       shed: this.#shed,
@@ -161,6 +174,11 @@ class Coordinator implements Role {
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  /** Transactions under way. */
+  get #size(): number {
+    return this.#instances.size + this.#threePhase.size + this.#retrying;
   }
 
   // Requests ---------------------------------------------------------------------------------
@@ -177,15 +195,13 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    const open = this.#instances.size + this.#retrying;
     const { maxConcurrentTransactions: limit } = config;
-    if (!admits({ open, limit, priority: request.priority })) {
+    if (!admits({ open: this.#size, limit, priority: request.priority })) {
       this.#shed++;
       return this.services.fail(client, "overloaded");
     }
-    if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {
-      return this.services.fail(client, "invalidBody");
-    }
+    const problem = transactProblem(request, config.participantOf.length);
+    if (problem !== undefined) return this.services.fail(client, problem);
     this.#started++;
     const begunAt = this.services.clock.now();
     this.#begin(request, client, { retries: 0, begunAt, chosen: 0 });
@@ -196,10 +212,9 @@ class Coordinator implements Role {
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
-    const facts = begunFacts(id, epoch, request, this.config.participantOf, {
-      client,
-      ...attempt,
-    });
+    const origin = { client, ...attempt };
+    const facts = begunFacts(id, epoch, request, this.config.participantOf, origin);
+    if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
 
@@ -261,19 +276,8 @@ class Coordinator implements Role {
     if (this.#instances.get(formatTransactionId(id)) !== undefined) {
       return this.#fromPeer("inquiry", body, envelope);
     }
-    const type = this.#unknown(id) === "abort" ? "abort" : "uncertain";
+    const type = this.#sequences.unknown(id) === "abort" ? "abort" : "uncertain";
     this.services.send(envelope.from, type, { id }, { urgent: true });
-  }
-
-  /** What no record of a transaction means. */
-  #unknown(id: TransactionId): "abort" | "unknown" {
-    return answerUnknown({
-      ownsLog: id.log === this.services.store.id,
-      logComplete: true,
-      epochCurrent: true,
-      sequence: id.sequence,
-      reservedUpTo: this.#sequences.reservedUpTo,
-    });
   }
 
   #held({ id }: Held, envelope: Envelope): void {
@@ -317,11 +321,8 @@ class Coordinator implements Role {
   }
 
   /** What stands in for the whole journal so far. */
-  #needed(): CoordinatorRecord[] {
-    const records: CoordinatorRecord[] = [this.#sequences.record];
-    for (const { facts } of this.#instances) {
-      if (facts.record !== undefined) records.push(facts.record);
-    }
-    return records;
+  #needed(): unknown[] {
+    const commits = [...this.#instances].flatMap(({ facts }) => facts.record ?? []);
+    return [this.#sequences.record, ...commits, ...this.#threePhase.records()];
   }
 }

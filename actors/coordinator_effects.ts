@@ -56,7 +56,7 @@ export class CoordinatorEffects {
         for (const index of params.to) this.#send(facts, params.message, index);
       },
       sendHolders: ({ facts }, params: HolderParams) => this.#sendHolders(facts, params),
-      reply: (instance, params: ReplyParams) => this.#reply(instance.facts, params),
+      reply: (instance, params: ReplyParams) => this.reply(instance.facts, params),
       forget: ({ facts }) => this.#parts.sequences.end(facts.id.sequence),
       reject: ({ key }) => this.#parts.services.log("warning", `${key}: unexpected message`),
     };
@@ -121,7 +121,8 @@ export class CoordinatorEffects {
     }
   }
 
-  #reply(facts: CoordinatorFacts, params: ReplyParams): void {
+  /** Answers the client, unless the transaction is begun again. */
+  reply(facts: CoordinatorFacts, params: ReplyParams): void {
     const { client, request } = facts;
     if (params.outcome === "committed") this.counts.committed++;
     else this.counts.aborted++;

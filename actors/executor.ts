@@ -39,6 +39,17 @@ export class Executor<Op> {
     return undefined;
   }
 
+  /** Why operations may not be run by a protocol that a partition makes decide twice, if so. */
+  unfit(work: Work, synchronous: boolean): Refusal | undefined {
+    const operations = this.#parse(work);
+    const isFit = synchronous || typeof operations === "string" ||
+      this.ledger.needsSynchrony?.(operations) !== true;
+    if (isFit) return undefined;
+    const message = "Cannot run a transaction over balances by three-phase commit: a partition " +
+      "would split its decision; use 2pc, or declare synchronous links";
+    return { code: "protocol_refused", message };
+  }
+
   #parse(work: Work): readonly Op[] | string {
     const all: Op[] = [];
     for (const { shard, operations } of work) {

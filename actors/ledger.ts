@@ -78,6 +78,11 @@ export interface Ledger<Op> {
    * `read` still answers with the rows as they were. The message says what is violated.
    */
   verify?(writes: Writes, read: Read, operations: readonly Op[]): string | undefined;
+  /**
+   * Whether operations must not be decided differently at different places, whatever it costs: three-phase
+   * commit is refused for them unless the links are declared synchronous. Not given: for none.
+   */
+  needsSynchrony?(operations: readonly Op[]): boolean;
   /** The keys a query still needs besides `rows`; none when it can be answered. */
   readKeys(query: unknown, rows: Rows): readonly string[];
   /** The cache entry an edge may keep of a query's answer, if any. */

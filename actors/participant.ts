@@ -10,6 +10,7 @@
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
 import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
 import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
@@ -36,6 +37,7 @@ import {
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { ThreePhaseParticipant } from "./three_phase_participant.ts";
 import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
@@ -62,6 +64,7 @@ class Participant<Op> implements Role {
   readonly #effects: ParticipantEffects;
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
+  readonly #threePhase: ThreePhaseParticipant;
   readonly #heuristics: Heuristics;
   #leases: Leases | undefined;
   #draining = false;
@@ -77,14 +80,9 @@ class Participant<Op> implements Role {
   ) {
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
-    this.#checkpoints = new Checkpoints(
-      services,
-      checkpointBytes,
-      () => [
-        ...checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
-        ...this.#heuristics.records(),
-      ],
-    );
+    this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const leases = () => this.#leases!;
     this.#waits = new WaitReports({
       services,
       locks: this.#locks,
@@ -96,13 +94,10 @@ class Participant<Op> implements Role {
       },
     });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
+    const rows = { services, locks: this.#locks, executor: this.#executor, leases, written };
     this.#effects = new ParticipantEffects({
-      services,
-      locks: this.#locks,
-      executor: this.#executor,
-      leases: () => this.#leases!,
+      ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -112,16 +107,22 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks((instance) => {
-      this.#step(instance, { type: "forget" });
-    });
+    this.#watermarks = new Watermarks(
+      (instance) => this.#step(instance, { type: "forget" }),
+      (log, lowest) => this.#threePhase.raise(log, lowest),
+    );
     this.#reader = new Reader({
       services,
       ledger,
       locks: this.#locks,
       shards: config.shards,
       coordinators: config.coordinators,
-      leases: () => this.#leases!,
+      leases,
+    });
+    this.#threePhase = new ThreePhaseParticipant({
+      ...rows,
+      config,
+      raise: (log, lowest) => this.#watermarks.raise(log, lowest),
     });
     const decisions = new Decisions({
       services,
@@ -135,6 +136,7 @@ class Participant<Op> implements Role {
     this.#heuristics = this.#makeHeuristics();
     this.messages = {
       ...decisions.messages,
+      ...this.#threePhase.messages,
       ...this.#heuristics.messages,
       ...this.#waits.messages,
       read: this.#reader.handler,
@@ -164,7 +166,9 @@ class Participant<Op> implements Role {
     const { leaseMs, driftPpm, edges } = this.config;
     const lease = coordinatorLease(leaseMs, driftPpm);
     this.#leases = new Leases(lease, edges, this.services.clock.now(), fresh);
-    const found = recoverParticipant([...store.records()] as ParticipantRecord[]);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverParticipant(own as ParticipantRecord[]);
     for (const [log, lowest] of Object.entries(found.watermarks)) {
       this.#watermarks.log(log).lowest = lowest;
     }
@@ -182,6 +186,7 @@ class Participant<Op> implements Role {
       this.services.log("warning", `${count} transactions in doubt after recovery`);
       this.#awaitDecisions(count, this.services.clock.now());
     }
+    this.#threePhase.recover(records, found.watermarks);
     this.#sweep();
   }
 
@@ -202,7 +207,7 @@ class Participant<Op> implements Role {
   }
 
   drained(): boolean {
-    return this.#open() === 0;
+    return this.#open() + this.#threePhase.open === 0;
   }
 
   persist(): void {
@@ -212,17 +217,19 @@ class Participant<Op> implements Role {
   stop(): void {
     this.#instances.clear();
     this.#heuristics.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
-      inDoubt: census["inDoubt"] ?? 0,
+      threePhase: this.#threePhase.census(),
+      inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
       oldestInDoubtMs: this.#oldestInDoubtMs(),
       recoveryMs: this.#recoveryMs,
       ...this.#heuristics.counts(),
-      committed: this.#effects.committed,
+      committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
@@ -249,6 +256,15 @@ class Participant<Op> implements Role {
       if (state !== "committed" && state !== "aborted" && state !== "votedNo") open += count;
     }
     return open;
+  }
+
+  /** What stands in for the whole journal so far. */
+  #needed(): unknown[] {
+    return [
+      ...checkpointRecords(this.#watermarks, (instance) => this.#instances.describe(instance)),
+      ...this.#heuristics.records(),
+      ...this.#threePhase.records(),
+    ];
   }
 
   // Instances --------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ export interface ParticipantConfig {
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
+  /** Whether messages and processes keep their times, so that silence means failure; default false. */
+  readonly synchronous?: boolean;
+  /** How long whoever leads a three-phase commit may be silent; 10 s if not given. */
+  readonly silenceMs?: number;
   /** Who is told of transactions that wait for one another; not given: nobody. */
   readonly detector?: string;
   /** Roster epoch since which this store has kept these shards. */

@@ -44,6 +44,7 @@ export type ErrorName =
   | "key_reused"
   | "unknown_subscriber"
   | "insufficient_funds"
+  | "protocol_refused"
   | "duplicate_imsi"
   | "duplicate_msisdn"
   | "unknown_session"
@@ -93,8 +94,9 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   body_too_large: none(-32015, "The body is too large"),
   batch_too_large: none(-32016, "The batch has too many requests"),
   condition_failed: none(-32017, "A balance is not what the request demands"),
-  decision_known: none(-32018, "The decision is known, or is being made"),
-  not_in_doubt: none(-32019, "The transaction is not in doubt"),
+  protocol_refused: none(-32018, "The transaction may not be decided by three-phase commit"),
+  decision_known: none(-32019, "The decision is known, or is being made"),
+  not_in_doubt: none(-32020, "The transaction is not in doubt"),
 };
 
 /** An error as it goes to a client. */

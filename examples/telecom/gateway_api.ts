@@ -38,6 +38,7 @@ import type { Value } from "../../actors/ledger.ts";
 import { operate } from "./gateway_operator.ts";
 import { openRpcDocument } from "./openrpc.ts";
 import { plan, type PlanContext } from "./plan.ts";
+import type { Protocols } from "./profiles.ts";
 import { answerRead, type ReadQuery } from "./reads.ts";
 import { newSession, sessionKey, sessionsEntry } from "./rows.ts";
 import { bearerToken, isAuthError, type Principal } from "./tokens.ts";
@@ -53,6 +54,8 @@ export interface ApiConfig {
   readonly sessionMs: number;
   /** Attempts of one write, each at another coordinator. */
   readonly attempts: number;
+  /** How each method's transactions are decided; two-phase commit if not given. */
+  readonly protocols?: Protocols;
 }
 
 /** Version of the API, for its OpenRPC document. */
@@ -272,7 +275,13 @@ class TelecomApi implements GatewayApplication {
       const planned = plan(call.method, call.params as never, caller, looked.result);
       if (!planned.ok) return failure(errorOfRefusal(planned.reason));
       const { shards, answerShard } = planned.plan;
-      const request = { shards, answerShard, priority: priorityOf(call) };
+      const protocol = this.config.protocols?.[call.method];
+      const request = {
+        shards,
+        answerShard,
+        priority: priorityOf(call),
+        ...(protocol === undefined ? {} : { protocol }),
+      };
       const done = await this.gateway.transact(request, this.config.attempts);
       if (!done.ok) return failure(callError(done, this.gateway.retryAfterMs));
       if (!isFate(done.value)) return failure(apiError("internal_error"));

@@ -104,6 +104,18 @@ export type OperatorMethod = keyof OperatorParams;
 /** A method that changes rows, through a transaction. */
 export type WriteMethod = keyof WriteParams;
 
+const MONEY = new Set<WriteMethod>([
+  "account.debit",
+  "account.credit",
+  "account.transfer",
+  "sim.provision",
+]);
+
+/** Whether a method changes balances. */
+export function movesMoney(method: WriteMethod): boolean {
+  return MONEY.has(method);
+}
+
 /** A method that only reads rows. */
 export type ReadMethod = keyof ReadParams;
 

@@ -150,3 +150,16 @@ export function parseOperations(value: unknown, shard: number): readonly Operati
   if (stray === undefined) return operations;
   return `Cannot execute ${stray.op} at shard ${shard}: it belongs to ${shardOfOperation(stray)}`;
 }
+
+const OVER_BALANCES = new Set([
+  "debit",
+  "credit",
+  "transfer-out",
+  "transfer-in",
+  "provision-account",
+]);
+
+/** Whether an operation changes a balance, so that its transaction must never be decided twice. */
+export function isOverBalances({ op }: Operation): boolean {
+  return OVER_BALANCES.has(op);
+}

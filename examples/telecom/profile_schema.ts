@@ -70,6 +70,8 @@ const linkSchema = v.strictObject({
   ),
 });
 
+const protocol = v.exactOptional(v.picklist(["2pc", "3pc"], "must be 2pc or 3pc"));
+
 const settingsSchema = v.strictObject({
   heartbeatIntervalMs: v.exactOptional(positive, 1000),
   missedLimit: v.exactOptional(count, 3),
@@ -83,6 +85,15 @@ const settingsSchema = v.strictObject({
   leaseMs: v.exactOptional(positive, 2000),
   driftPpm: v.exactOptional(amount, 200),
   resendMs: v.exactOptional(positive, 250),
+  synchronous: v.exactOptional(v.boolean("must be true or false")),
+  protocols: v.exactOptional(v.strictObject({
+    "account.debit": protocol,
+    "account.credit": protocol,
+    "account.transfer": protocol,
+    "number.port": protocol,
+    "sim.provision": protocol,
+    "session.open": protocol,
+  })),
   pbft: v.strictObject({ group: v.array(end, "must be a list of nodes"), f: whole }),
   storage: v.strictObject({ copies: count }),
 });

@@ -87,6 +87,7 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
       edges,
       sessionMs: SESSION_MS,
       attempts: ATTEMPTS,
+      protocols: profile.settings.protocols ?? {},
     } satisfies ApiConfig,
     seed: { subscribers, edges } satisfies SeedOptions,
     data,

@@ -1,10 +1,12 @@
 /** The roles of the `commit` bench at work: coordinators, participants, and a client in a closed loop. */
 import { DatabaseSync } from "node:sqlite";
+import type { DetectorConfig } from "../../actors/deadlock_detector.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
 import { ACCOUNTS, BALANCE, type ClientConfig, type Load, type Measured } from "./commit_roles.ts";
 import { mesh } from "./mesh.ts";
 
 const CLIENT = "edge-1/client";
+const DETECTOR = "core-1/detector";
 const PATIENCE_MS = 60_000;
 const TIMES = { leaseMs: 5000, driftPpm: 200 };
 
@@ -49,6 +51,7 @@ export class CommitSystem implements AsyncDisposable {
           shards: [shard],
           coordinators: this.#coordinators,
           edges: [],
+          detector: DETECTOR,
           lockTimeoutMs: 1000,
           inquireMs: 1000,
           storeSince: 1,
@@ -64,6 +67,7 @@ export class CommitSystem implements AsyncDisposable {
         store: `${this.folder}/coordinator-${i}.sqlite`,
         config: {
           participantOf: this.#participants,
+          detector: DETECTOR,
           voteTimeoutMs: 5000,
           resendMs: 500,
           maxConcurrentTransactions: 4096,
@@ -72,6 +76,17 @@ export class CommitSystem implements AsyncDisposable {
         },
       })
     ));
+    await this.#system.spawn({
+      address: DETECTOR,
+      module: new URL("deadlock_detector.ts", actors).href,
+      name: "detectorRole",
+      config: {
+        participants: this.#participants,
+        coordinators: this.#coordinators,
+        policy: "least-work",
+        resendMs: 500,
+      } satisfies DetectorConfig,
+    });
     const config: ClientConfig = {
       coordinators: this.#coordinators,
       stores: [...this.#coordinators, ...this.#participants],

@@ -84,6 +84,27 @@ for (
   });
 }
 
+Deno.test("check: three-phase commit breaks no rule and blocks nobody who lives", () => {
+  const rows = [[{ crashes: 0 }, 10_000], [{ participants: 1, crashes: 2 }, 5000], [{
+    participants: 3,
+    crashes: 1,
+  }, 50_000]] as const;
+  for (const [scope, least] of rows) {
+    const { states, violation, exceeded } = search("three_phase_commit", scope);
+    assertEquals([violation?.rule, exceeded], [undefined, undefined], JSON.stringify(scope));
+    assert(states > least, `${states} states`); // Fewer would mean that something no longer happens.
+  }
+});
+
+Deno.test("check: three-phase commit splits its decision where silence is no failure", async () => {
+  const { code, out } = await run("--model", "three_phase_commit/partition", "--report", "json");
+  assertEquals(code, 0);
+  assertStringIncludes(out, "Broken as it must be");
+  const { as_it_must, violations: [violation] } = last(out);
+  assertEquals(as_it_must, true);
+  assertEquals(violation.invariant, MODELS.get("three_phase_commit/partition")!.mustBreak);
+});
+
 Deno.test("check: a machine copied without a change is not found out", () => {
   const control = controlOf(SHIPPED.coordinator);
   const model = MODELS.get("two_phase_commit")!.build(withMachine(control.machine()), {

@@ -17,6 +17,4 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     "asks again after its pause and is told then: later, with the same answer",
   "supervision running.fresh.after.proven target proven to none":
     "restarts are forgotten all the same; only the name that the status shows differs",
-  "supervision backingOff.on.spawned deleted":
-    "a thread's exit is told after its start, and no start is told twice: nothing says this here",
 };

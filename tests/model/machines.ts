@@ -8,6 +8,8 @@ import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
 import { call } from "../../protocols/rpc/call.ts";
+import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
+import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
@@ -21,6 +23,8 @@ export type Machines = Readonly<
     | "coordinator"
     | "participant"
     | "holder"
+    | "threePhaseCoordinator"
+    | "threePhaseParticipant"
     | "monitor"
     | "emitter"
     | "call"
@@ -37,6 +41,8 @@ export const SHIPPED: Machines = {
   coordinator,
   participant,
   holder,
+  threePhaseCoordinator,
+  threePhaseParticipant,
   monitor,
   emitter,
   call,

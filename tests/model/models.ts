@@ -14,12 +14,14 @@ import { roleModel } from "./small/role.ts";
 import { supervisionModel } from "./small/supervision.ts";
 import { commitModel as textbookCommit } from "./textbook/commit.ts";
 import { twoPhaseModel } from "./textbook/two_phase.ts";
+import { threePhaseModel } from "./three_phase_commit/model.ts";
+import { AGREEMENT } from "./three_phase_commit/rules.ts";
 import { commitModel } from "./two_phase_commit/model.ts";
 import { type Rules, SHIPPED_RULES } from "./two_phase_commit/world.ts";
 
 /** What a model may be asked to be. */
 export interface Scope {
-  /** Participants of `two_phase_commit`. */
+  /** Participants of `two_phase_commit` and `three_phase_commit`. */
   readonly participants?: number | undefined;
   readonly network?: NetworkKind | undefined;
   /** Crashes at most, of all roles together. */
@@ -33,6 +35,8 @@ export interface Entry {
   readonly summary: string;
   /** What of a scope it understands. */
   readonly options: readonly (keyof Scope)[];
+  /** The rule that must be found broken: what the protocol does not promise. */
+  readonly mustBreak?: string;
   readonly build: (machines: Machines, scope: Scope) => Model;
 }
 
@@ -70,10 +74,33 @@ const holders: Entry = {
     }),
 };
 
+function threePhase(name: string, synchronous: boolean): Entry["build"] {
+  return ({ threePhaseCoordinator, threePhaseParticipant }, { participants = 2, crashes }) =>
+    threePhaseModel(name, {
+      participants,
+      crashes: crashes ?? (!synchronous ? 0 : participants === 2 ? 3 : 1),
+      synchronous,
+      // With three of them the votes alone are too many ways.
+      voted: participants > 2 || !synchronous,
+      machines: { coordinator: threePhaseCoordinator, participant: threePhaseParticipant },
+    });
+}
+
 /** By name. */
 export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["two_phase_commit", twoPhaseCommit],
   ["two_phase_commit/holder", holders],
+  ["three_phase_commit", {
+    summary: "three-phase commit where silence means failure: safe, and nobody who lives blocks",
+    options: ["participants", "crashes"],
+    build: threePhase("three_phase_commit", true),
+  }],
+  ["three_phase_commit/partition", {
+    summary: "the same where it does not: must find a split decision",
+    options: ["participants", "crashes"],
+    mustBreak: AGREEMENT,
+    build: threePhase("three_phase_commit/partition", false),
+  }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",
     options: ["crashes"],

@@ -33,7 +33,7 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
        deno task check --mutants [--only TEXT] [--seeds N] [--report json]
 
   --model NAME         search every state of a model; --list names them
-  --participants N     of two_phase_commit: 1 to 3; 2 is the default
+  --participants N     of two_phase_commit and three_phase_commit: 1 to 3; 2 is the default
   --crashes N          crashes at most, of all roles together; 0 to 3
   --network KIND       set (any loss and duplication, the default), bag or fifo (one of each a channel)
   --mutant ID          with a mutant in place of the machine that ships; --list --mutants names them
@@ -50,8 +50,9 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --list               name the models
   --help               print this
 
-Exit code 0: nothing was found; 1: a violation, or a mutant that was not found; 2: bad command line;
-3: the search did not finish: how far it got is said, and nothing about the rest.
+Exit code 0: nothing was found, or, in a model that must find something, that was; 1: a violation, or
+a mutant that was not found; 2: bad command line; 3: the search did not finish: how far it got is
+said, and nothing about the rest.
 States are kept whole and compared word by word: no two are taken for one, as hashed states may be.
 `;
 

@@ -103,11 +103,24 @@ export async function runSeed(
     recorded: stage.recorder.count,
     virtualMs: scheduler.now(),
     traceHash: stage.recorder.digest,
-    violations: stage.hub.violations,
+    violations: await judge(stage),
     requests: play.requests,
     strikes: stage.struck,
     unfinished,
   };
+}
+
+/** What is wrong: of a scenario that must break an invariant, that it has not. */
+async function judge(stage: Stage): Promise<readonly Violation[]> {
+  const { hub, parts: { scenario } } = stage;
+  const { mustBreak } = scenario;
+  if (mustBreak === undefined) return hub.violations;
+  const others = hub.violations.filter(({ invariant }) => invariant !== mustBreak);
+  if (others.length > 0) return others;
+  const event = hub.violations[0]?.event ?? 0;
+  const wanting = hub.violations.length === 0 ? "it is not broken" : undefined;
+  const message = wanting ?? await scenario.confirm?.(stage);
+  return message === undefined ? [] : [{ invariant: mustBreak, message, event }];
 }
 
 class Play {

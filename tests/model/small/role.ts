@@ -83,6 +83,8 @@ function expandRole(lives: Lives, recorder: Recorder, state: Words, emit: Emit):
     // Its host fails whoever asks one to start that drains, stops, or serves already.
     const late = Fact.ASKED_TO_DRAIN | Fact.ASKED_TO_STOP;
     if (type === "start" && facts & late) return;
+    // It looks whether the role drains still before it says that all is done.
+    if (type === "drained" && facts & Fact.ASKED_TO_STOP) return;
     const next = state.slice();
     next[FACTS]! &= ~needs;
     const event = lives.event({ type });
@@ -128,7 +130,7 @@ function perform(state: Words, type: string, effects: readonly string[]): string
   const drains = type === "drain" && has(Fact.SERVES) && !has(asked);
   if (does("drain") !== drains) return "a role that serves drains when it is first told to";
   if (drains) set(Fact.DRAINING);
-  const done = type === "drained" && !has(Fact.ASKED_TO_STOP);
+  const done = type === "drained";
   if (done) set(Fact.DRAINED);
   const answers = done || type === "drain" && has(Fact.DRAINED) && !has(Fact.ASKED_TO_STOP);
   if (does("answerDrain") !== answers) return "who asks to drain is answered when all is done";

@@ -12,6 +12,7 @@ import { lifecycle } from "./lifecycle.ts";
 import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
 import { restartStorm } from "./restart_storm.ts";
+import { threePhaseCommit } from "./three_phase_commit.ts";
 import { transfers } from "./transfers.ts";
 import { twoPhaseCommit } from "./two_phase_commit.ts";
 
@@ -20,6 +21,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
   [
     transfers,
     twoPhaseCommit,
+    threePhaseCommit,
     crashes,
     partitions,
     leases,
