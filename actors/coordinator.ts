@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { admits } from "../protocols/two_phase_commit/admission.ts";
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
   type CoordinatorRecord,
@@ -16,11 +17,7 @@ import {
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
 import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
-import {
-  answerUnknown,
-  coordinatorLease,
-  recoverCoordinator,
-} from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease, recoverCoordinator } from "../protocols/two_phase_commit/rules.ts";
 import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
@@ -44,6 +41,7 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
@@ -72,6 +70,7 @@ class Coordinator implements Role {
   #retrying = 0;
   #started = 0;
   #retried = 0;
+  #shed = 0;
   readonly #once = new Once();
   #draining = false;
   readonly #checkpoints: Checkpoints;
@@ -114,6 +113,12 @@ class Coordinator implements Role {
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
       ...this.#threePhase.messages,
+      ...overseenMessages(
+        services,
+        config,
+        () => this.#instances,
+        (id) => this.#sequences.unknown(id),
+      ),
     };
   }
 
@@ -162,6 +167,7 @@ class Coordinator implements Role {
       threePhase: this.#threePhase.census(),
       started: this.#started,
       retried: this.#retried,
+      shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
       latency: this.#effects.latency.toJSON(),
@@ -189,7 +195,9 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    if (this.#size >= config.maxConcurrentTransactions) {
+    const { maxConcurrentTransactions: limit } = config;
+    if (!admits({ open: this.#size, limit, priority: request.priority })) {
+      this.#shed++;
       return this.services.fail(client, "overloaded");
     }
     const problem = transactProblem(request, config.participantOf.length);
@@ -268,14 +276,7 @@ class Coordinator implements Role {
     if (this.#instances.get(formatTransactionId(id)) !== undefined) {
       return this.#fromPeer("inquiry", body, envelope);
     }
-    const answer = answerUnknown({
-      ownsLog: id.log === this.services.store.id,
-      logComplete: true,
-      epochCurrent: true,
-      sequence: id.sequence,
-      reservedUpTo: this.#sequences.reservedUpTo,
-    });
-    const type = answer === "abort" ? "abort" : "uncertain";
+    const type = this.#sequences.unknown(id) === "abort" ? "abort" : "uncertain";
     this.services.send(envelope.from, type, { id }, { urgent: true });
   }
 
