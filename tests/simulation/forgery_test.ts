@@ -101,6 +101,28 @@ Deno.test("only the detector has a transaction aborted, and is told that it is d
   assertEquals(scene.said("finished").length, 2);
 });
 
+Deno.test("a vote that an abort has overtaken is told of it; a drain waits for no pause", async () => {
+  await using scene = await new Scene().withCoordinator([CLIENT]);
+  const request = { shards: [{ shard: 0, operations: [1] }], answerShard: 0 };
+  const fate = scene.system.ask(COORDINATOR, "transact", request, 4000);
+  await scene.system.advance(20);
+  const { id } = scene.said("prepare")[0]!.body as { id: TransactionId };
+  await scene.tell(COORDINATOR, "victim", { id: formatTransactionId(id) });
+  const yes = { index: 0, store: "s", answer: 1, entries: [], holders: [] };
+  await scene.tell(COORDINATOR, "voteYes", { ...yes, id });
+  assertEquals(scene.said("abort").map(({ body }) => body["id"]), [id, id]);
+  // The victim pauses a quarter of a second and more; draining, it begins again at once.
+  assertEquals(scene.said("prepare").length, 1);
+  const drained = scene.system.ask(COORDINATOR, "$drain", null, 4000);
+  await scene.system.advance(20);
+  const again = scene.said("prepare").at(-1)!.body as { id: TransactionId };
+  assertEquals(again.id.sequence, id.sequence + 1);
+  await scene.tell(COORDINATOR, "voteYes", { ...yes, id: again.id });
+  assertEquals((await scene.system.until(fate) as { outcome: string }).outcome, "committed");
+  await scene.tell(COORDINATOR, "ack", { id: again.id, index: 0 });
+  await scene.system.until(drained);
+});
+
 Deno.test("a participant tells its waits to the detector only", async () => {
   await using scene = await new Scene().withParticipant();
   const round = { incarnation: 1, number: 7 };
