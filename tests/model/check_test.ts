@@ -69,6 +69,7 @@ for (const network of ["bag", "fifo"] as const) {
 for (
   const name of [
     "two_phase_commit/holder",
+    "two_phase_commit/heuristic",
     "heartbeat",
     "rpc/call",
     "lifecycle/node",
