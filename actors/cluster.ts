@@ -17,6 +17,9 @@ export type * from "./cluster_plan.ts";
 export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
+/** A node that ends before it can answer is started again, and must be told again. */
+const START_ATTEMPT_MS = 2000;
+const START_PAUSE_MS = 50;
 const STOP_TIER_MS = 2500;
 /** All of a stop, whatever does not answer; the rest of its five seconds is for the threads. */
 const STOP_MS = 4000;
@@ -118,18 +121,28 @@ export class Cluster {
     await Promise.all(this.#roles.map(({ spec }) => this.#supervisor.supervise(spec)));
     progress("roles are up; nodes go through their steps");
     await Promise.all(this.plan.nodes.map(async ({ name }) => {
-      await this.#ask(`${name}/node`, "$start", START_MS);
-      const { step, problems } = await this.#ask(
-        `${name}/node`,
-        "awaitServing",
-        START_MS,
-      ) as NodeStatus;
+      const { step, problems } = await this.#startNode(`${name}/node`);
       if (step !== "serving") throw new Error(`${name} did not start: ${problems.join("; ")}`);
     }));
     this.#state = "serving";
     // What was restarted meanwhile was left to its node, which had started it before.
     for (const { spec } of this.#roles) this.#startAgain(spec.address);
     progress("all nodes serve");
+  }
+
+  /** Starts a node, and again whenever it is found to have ended before it served. */
+  async #startNode(node: Address): Promise<NodeStatus> {
+    const { clock } = this.#system.host;
+    const deadline = clock.now() + START_MS;
+    for (;;) {
+      try {
+        await this.#ask(node, "$start", START_ATTEMPT_MS);
+        return await this.#ask(node, "awaitServing", START_ATTEMPT_MS) as NodeStatus;
+      } catch (error) {
+        if (clock.now() >= deadline) throw error;
+        await this.#after(START_PAUSE_MS).promise;
+      }
+    }
   }
 
   /** Lets a restarted role serve, if it does not yet. */

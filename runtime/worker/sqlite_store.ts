@@ -2,34 +2,51 @@
  * A role's store in one SQLite file: journal and rows, committed together. WAL mode with
  * `synchronous=FULL`, so that a commit returns only when it is on the disk.
  *
- * A journal row holds the records of one batch, and each row carries the hash of its predecessor
- * and itself: a missing, cut or changed row is found when the store is opened. (SQLite alone
- * drops everything after a flipped byte in its WAL in silence.)
+ * A journal row holds the records of one batch in a chain (`journal_chain.ts`): a missing, cut or
+ * changed row is found when the store is opened. (SQLite alone drops everything after a flipped byte
+ * in its WAL in silence.) Every other row has a sum of its own, checked when it is read.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { decode, encode } from "../codec.ts";
+import {
+  type ChainStart,
+  type Damage,
+  describeDamage,
+  inspectChain,
+  NO_HASH,
+  salvageChain,
+  type Salvaged,
+  seal,
+  type SealedBatch,
+} from "../journal_chain.ts";
 import type { Store, Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
 
 export { StoreError };
 
-const FORMAT = "1";
-const NO_HASH = new Uint8Array(32);
+const FORMAT = "2";
 
-interface JournalRow {
-  readonly first: number;
-  readonly last: number;
-  readonly hash: Uint8Array;
-  readonly body: Uint8Array;
+/** What salvaging a store came to. */
+export interface StoreSalvage {
+  /** What was not sound, and is not there any more. */
+  readonly dropped: readonly Damage[];
+  /** Records that were kept. */
+  readonly kept: number;
+  /** How many of them precede the first that was dropped. */
+  readonly before: number;
+  /** The store's new identity: nobody takes it for the one that remembered all. */
+  readonly id: string;
 }
 
 /** A {@link Store} in a file. */
 export class SqliteStore implements Store {
   readonly id: string;
+  /** What salvaging came to; undefined if nothing was damaged, or it was not asked for. */
+  readonly salvaged: StoreSalvage | undefined;
   readonly #db: DatabaseSync;
   readonly #owner: string = crypto.randomUUID();
   readonly #select: StatementSync;
@@ -48,9 +65,14 @@ export class SqliteStore implements Store {
    * Opens or creates the file, takes ownership of it and verifies the journal.
    *
    * @param synchronous `OFF` exists for the test that proves that `FULL` matters
+   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound
    * @throws {StoreError} if it cannot be opened or the journal is damaged
    */
-  constructor(readonly path: string, synchronous: "FULL" | "OFF" = "FULL") {
+  constructor(
+    readonly path: string,
+    synchronous: "FULL" | "OFF" = "FULL",
+    damaged: "refuse" | "salvage" = "refuse",
+  ) {
     try {
       this.#db = new DatabaseSync(path);
       this.#db.exec(`
@@ -58,10 +80,12 @@ export class SqliteStore implements Store {
         PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value ANY) STRICT;
         CREATE TABLE IF NOT EXISTS journal(
-          first INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL
+          first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL,
+          hash BLOB NOT NULL, body BLOB NOT NULL
         ) STRICT;
-        CREATE TABLE IF NOT EXISTS rows(key TEXT PRIMARY KEY, value TEXT NOT NULL)
-          STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS rows(
+          key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
           ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', x'${
         Buffer.from(NO_HASH).toString("hex")
@@ -72,14 +96,16 @@ export class SqliteStore implements Store {
       throw new StoreError(`Cannot open the store ${path}: ${(error as Error).message}`);
     }
     if (this.#meta("format") !== FORMAT) {
-      throw new StoreError(`Cannot open the store ${path}: format ${this.#meta("format")}`);
+      const found = this.#meta("format");
+      throw this.#refuse(`its format is ${found}, this program reads ${FORMAT}`);
     }
-    this.id = String(this.#meta("id"));
-    this.#select = this.#db.prepare("SELECT value FROM rows WHERE key = ?");
-    this.#upsert = this.#db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?)");
+    this.#select = this.#db.prepare("SELECT value, crc FROM rows WHERE key = ?");
+    this.#upsert = this.#db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)");
     this.#delete = this.#db.prepare("DELETE FROM rows WHERE key = ?");
-    this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?)");
+    this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
+    this.salvaged = damaged === "salvage" ? this.#salvage() : undefined;
+    this.id = String(this.#meta("id"));
     this.#verify();
   }
 
@@ -87,29 +113,77 @@ export class SqliteStore implements Store {
     return this.#db.prepare("SELECT value FROM meta WHERE name = ?").get(name)?.["value"];
   }
 
-  *#rows(): Iterable<JournalRow> {
+  #refuse(why: string): StoreError {
+    return new StoreError(`Cannot open the store ${this.path}: ${why}`);
+  }
+
+  *#rows(): Iterable<SealedBatch> {
     const statement = this.#db.prepare(
-      "SELECT first, last, hash, body FROM journal ORDER BY first",
+      "SELECT first, last, crc, hash, body FROM journal ORDER BY first",
     );
-    for (const row of statement.iterate()) yield row as unknown as JournalRow;
+    for (const row of statement.iterate()) yield row as unknown as SealedBatch;
+  }
+
+  *#counted(): Iterable<SealedBatch> {
+    for (const batch of this.#rows()) {
+      this.#bytes += batch.body.length;
+      yield batch;
+    }
+  }
+
+  get #start(): ChainStart {
+    return { hash: this.#meta("base") as Uint8Array, last: this.#meta("last") as number };
   }
 
   #verify(): void {
-    let hash = this.#meta("base") as Uint8Array;
-    this.#durable = this.#meta("last") as number;
-    for (const row of this.#rows()) {
-      const found = chain(hash, row.first, row.last, row.body);
-      if (!equal(found, row.hash) || row.first !== this.#durable + 1) {
-        throw new StoreError(
-          `Cannot open the store ${this.path}: journal records ${row.first} to ${row.last} do ` +
-            `not follow from what precedes them. Restore the file from a copy.`,
-        );
-      }
-      hash = row.hash;
-      this.#durable = row.last;
-      this.#bytes += row.body.length;
+    let end: IteratorResult<Damage, ChainStart>;
+    try {
+      end = inspectChain(this.#start, this.#counted()).next();
+    } catch (error) {
+      throw this.#refuse(`its file is damaged: ${(error as Error).message}. Restore a copy`);
     }
-    this.#hash = hash;
+    if (end.done !== true) {
+      throw this.#refuse(
+        `${describeDamage(end.value)}. Restore a copy, or open it with --salvage, which drops ` +
+          "what is damaged and says what that was",
+      );
+    }
+    this.#hash = end.value.hash;
+    this.#durable = end.value.last;
+  }
+
+  /** Keeps what is sound, under a new identity if that is not all. */
+  #salvage(): StoreSalvage | undefined {
+    const found = this.#findSound();
+    if (found === undefined) return undefined;
+    const id = crypto.randomUUID();
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#db.exec("DELETE FROM journal");
+    for (const batch of found.batches) this.#store(batch);
+    const set = this.#db.prepare("UPDATE meta SET value = ? WHERE name = ?");
+    set.run(found.start.hash, "base");
+    set.run(found.start.last, "last");
+    set.run(id, "id");
+    this.#db.exec("COMMIT");
+    const { dropped, kept, before } = found;
+    return { dropped, kept, before, id };
+  }
+
+  #findSound(): Salvaged | undefined {
+    try {
+      const batches = [...this.#rows()];
+      const sound = inspectChain(this.#start, batches).next().done === true;
+      if (!sound) return salvageChain(this.#start, batches);
+      const [check] = this.#db.prepare("PRAGMA integrity_check(1)").all();
+      if (check?.["integrity_check"] === "ok") return undefined;
+      throw new Error(String(check?.["integrity_check"]));
+    } catch (error) {
+      throw this.#refuse(`it cannot be salvaged: ${(error as Error).message}. Restore a copy`);
+    }
+  }
+
+  #store({ first, last, crc, hash, body }: SealedBatch): void {
+    this.#insert.run(first, last, crc, hash, body);
   }
 
   *records(): Iterable<unknown> {
@@ -125,7 +199,13 @@ export class SqliteStore implements Store {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending ?? undefined;
     const row = this.#select.get(key);
-    return row === undefined ? undefined : JSON.parse(row["value"] as string) as Value;
+    return row === undefined ? undefined : this.#read(key, row);
+  }
+
+  #read(key: string, row: Record<string, unknown>): Value {
+    const text = row["value"] as string;
+    if (sumOf(key, text) === row["crc"]) return JSON.parse(text) as Value;
+    throw new StoreError(`${this.path}: row ${key} was changed on the disk. Restore a copy`);
   }
 
   put(key: string, value: Value | null): void {
@@ -136,14 +216,14 @@ export class SqliteStore implements Store {
     const seen = [...this.#pending].filter(([key]) => key.startsWith(prefix));
     const pending = new Map(seen);
     const rows = this.#db.prepare(
-      "SELECT key, value FROM rows WHERE key >= ? AND key < ? ORDER BY key",
+      "SELECT key, value, crc FROM rows WHERE key >= ? AND key < ? ORDER BY key",
     ).all(prefix, prefix + "\u{10ffff}");
-    const merged = new Map(rows.map((row) => [row["key"] as string, row["value"] as string]));
+    const merged = new Map(rows.map((row) => [row["key"] as string, row]));
     const keys = [...new Set([...merged.keys(), ...pending.keys()])].sort();
     for (const key of keys) {
       const value = pending.get(key);
       if (value === null) continue;
-      yield [key, value ?? JSON.parse(merged.get(key)!) as Value];
+      yield [key, value ?? this.#read(key, merged.get(key)!)];
     }
   }
 
@@ -175,7 +255,10 @@ export class SqliteStore implements Store {
       if (this.#batch.length > 0) this.#write(this.#batch);
       for (const [key, value] of this.#pending) {
         if (value === null) this.#delete.run(key);
-        else this.#upsert.run(key, JSON.stringify(value));
+        else {
+          const text = JSON.stringify(value);
+          this.#upsert.run(key, text, sumOf(key, text));
+        }
       }
       this.#db.exec("COMMIT");
     } catch (error) {
@@ -203,8 +286,9 @@ export class SqliteStore implements Store {
   #write(records: readonly unknown[], first: number = this.#durable + 1): void {
     const body = encode(records);
     const last = first + records.length - 1;
-    this.#hash = chain(this.#hash, first, last, body);
-    this.#insert.run(first, last, this.#hash, body);
+    const batch = seal(this.#hash, first, last, body);
+    this.#store(batch);
+    this.#hash = batch.hash;
     this.#durable = last;
     this.#bytes += body.length;
   }
@@ -214,10 +298,6 @@ export class SqliteStore implements Store {
   }
 }
 
-function chain(previous: Uint8Array, first: number, last: number, body: Uint8Array): Uint8Array {
-  return createHash("sha256").update(previous).update(`${first} ${last} `).update(body).digest();
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+function sumOf(key: string, value: string): number {
+  return crc32(value, crc32(key));
 }
