@@ -5,6 +5,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Histogram } from "../../runtime/histogram.ts";
+import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
 import { ACCOUNTS, BALANCE, type Load, type Measured, SHARDS } from "./commit_roles.ts";
 import {
@@ -112,9 +113,9 @@ async function committed(system: WorkerSystem): Promise<number> {
 function balances(folder: string): number {
   let sum = 0;
   for (let shard = 0; shard < SHARDS; shard++) {
-    using db = new DatabaseSync(`${folder}/participant-${shard}.sqlite`);
-    const rows = db.prepare("SELECT sum(value) AS sum FROM rows WHERE key LIKE '%/account/%'");
-    sum += Number(rows.get()!["sum"]);
+    for (const [key, value] of storedRows(`${folder}/participant-${shard}.sqlite`)) {
+      if (key.includes("/account/")) sum += value as number;
+    }
   }
   return sum;
 }
