@@ -47,6 +47,10 @@ const NOT_BEGUN: ReadonlySet<string> = new Set([
   "notServing",
   "forbidden",
   "invalidBody",
+  "emptyTransaction",
+  "repeatedShard",
+  "unknownShard",
+  "unknownAnswerShard",
   "unknownType",
 ]);
 

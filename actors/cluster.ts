@@ -7,10 +7,10 @@
 import type { Address, RoleSpec } from "../runtime/ports.ts";
 import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
+import { clusterClient } from "./cluster_client.ts";
 import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
-import { isRecord } from "./guards.ts";
-import { prometheus } from "./metrics.ts";
+import { carryOut, type FaultAnswer, type FaultOrder } from "./faults.ts";
 import type { NodeStatus } from "./node.ts";
 
 export type * from "./cluster_plan.ts";
@@ -24,6 +24,8 @@ const STOP_TIER_MS = 2500;
 /** All of a stop, whatever does not answer; the rest of its five seconds is for the threads. */
 const STOP_MS = 4000;
 const STATS_MS = 1000;
+/** A role that is to end may be the one that has to pass the answer on. */
+const EXIT_MS = 20;
 const TIERS = ["edge", "core", "cloud"] as const;
 
 /** A running cluster. */
@@ -79,31 +81,17 @@ export class Cluster {
 
   /** The cluster's own role on the calling thread: oversight. */
   #clientRole(): RoleDefinition<never> {
-    const anything = () => true;
-    return {
-      name: "client",
-      create: (services) => ({
-        messages: {
-          health: {
-            accepts: anything,
-            handle: (_: never, envelope) => services.reply(envelope, this.health()),
-          },
-          metrics: {
-            accepts: anything,
-            handle: async (_: never, envelope) => {
-              const body = prometheus(await this.stats());
-              const type = "text/plain; version=0.0.4; charset=utf-8";
-              services.reply(envelope, { ok: true, body, type });
-              services.wake();
-            },
-          },
-          peerStatus: {
-            accepts: (body) => isRecord(body) && typeof body["node"] === "string",
-            handle: (body: never, { from }) => this.#opinion(nodeOf(from), body),
-          },
-        },
-      }),
-    };
+    const addresses = (has: (role: RolePlan) => boolean) =>
+      this.#roles.filter(has).map(({ spec }) => spec.address);
+    return clusterClient({
+      durable: () => addresses(({ spec }) => spec.store !== undefined),
+      gateways: () => addresses(({ kind }) => kind === "gateway"),
+      knows: (address) => this.spec(address) !== undefined,
+      health: () => this.health(),
+      stats: () => this.stats(),
+      carryOut: (order) => this.#carryOut(order),
+      opinion: (observer, body) => this.#opinion(observer, body),
+    });
   }
 
   #opinion(observer: string, { node, status }: { node: string; status: string }): void {
@@ -308,6 +296,21 @@ export class Cluster {
     if (this.spec(address) === undefined) throw new RangeError(`There is no role ${address}`);
     this.#log(address, "warning", `Injecting failure in role ${address}`);
     this.#supervisor.kill(address);
+  }
+
+  /** What an operator orders from outside. */
+  #carryOut(order: FaultOrder): FaultAnswer {
+    const { host, switchboard } = this.#system;
+    return carryOut(order, {
+      enabled: this.plan.faults ?? false,
+      nodes: this.plan.nodes.map(({ name }) => name),
+      links: switchboard,
+      exit: (role) => {
+        if (this.spec(role) === undefined) throw new RangeError(`There is no role ${role}`);
+        host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role));
+      },
+      log: (kind, text) => this.#log(host.address, kind, text),
+    });
   }
 
   #known(name: string): void {

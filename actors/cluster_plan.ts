@@ -5,8 +5,11 @@
  */
 import type { Address, RoleSpec } from "../runtime/ports.ts";
 import type { CoordinatorConfig } from "./coordinator.ts";
+import type { DetectorConfig } from "./deadlock_detector.ts";
+import type { VictimPolicy } from "../protocols/deadlock/victims.ts";
 import type { GatewayConfig } from "./gateway.ts";
 import type { MonitorConfig } from "./monitor.ts";
+import { nodeOf } from "../runtime/role.ts";
 import type { NodeConfig } from "./node.ts";
 import type { ParticipantConfig } from "./participant.ts";
 
@@ -44,12 +47,18 @@ export interface ClusterSettings {
   readonly maxConcurrentTransactions: number;
   /** Until a lock conflict is a retryable no. */
   readonly lockTimeoutMs: number;
+  /** Which transaction of a deadlock is aborted and begun again; `least-work` if not given. */
+  readonly victimPolicy?: VictimPolicy;
   /** How long an edge may answer from an entry without renewing it. */
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
   /** Until a message is sent again, before round trips are measured. */
   readonly resendMs: number;
+  /** Whether messages and processes keep their times, so that silence means failure; default false. */
+  readonly synchronous?: boolean;
+  /** How long whoever leads a three-phase commit may be silent; twice a transaction's time if not given. */
+  readonly silenceMs?: number;
   /** Journals are cut when they are longer, in bytes; 8 MiB if not given. */
   readonly checkpointBytes?: number;
 }
@@ -74,12 +83,14 @@ export interface ClusterPlan {
   readonly data: string;
   /** Where the gateways listen; undefined for none. */
   readonly http?: { readonly hostname: string; readonly port: number };
+  /** Whether operators may order faults. Default false. */
+  readonly faults?: boolean;
 }
 
 /** A role of a cluster. */
 export interface RolePlan {
   /** What it does; the second part of its address. */
-  readonly kind: "node" | "monitor" | "gateway" | "coordinator" | "participant";
+  readonly kind: "node" | "monitor" | "gateway" | "coordinator" | "participant" | "detector";
   /** How to start it. */
   readonly spec: RoleSpec;
 }
@@ -118,6 +129,7 @@ class Planner {
   readonly #participantOf: readonly Address[];
   readonly #gateways: Readonly<Record<string, Address>>;
   readonly #coordinators: readonly Address[];
+  readonly #detector: Address;
 
   constructor(
     private readonly plan: ClusterPlan,
@@ -130,6 +142,16 @@ class Planner {
       named("gateway").map(({ name }) => [name, `${name}/gateway`]),
     );
     this.#coordinators = named("coordinator").map(({ name }) => `${name}/coordinator`);
+    this.#detector = `${this.#detectorNode()}/detector`;
+  }
+
+  /** A core node that reaches all who wait and all who decide: the second, if there is one. */
+  #detectorNode(): string {
+    const [first = "", ...others] = this.#coordinators.map((address) => nodeOf(address));
+    const all = [...this.#participantOf, ...this.#coordinators];
+    const candidates = [...others, first];
+    const reachesAll = (name: string) => this.#reachable(name, all).length === all.length;
+    return candidates.find(reachesAll) ?? candidates[0]!;
   }
 
   rolesOf(node: NodePlan): RolePlan[] {
@@ -138,6 +160,7 @@ class Planner {
     if (node.participant) durable.push(this.#participant(name));
     if (node.coordinator) durable.push(this.#coordinator(name));
     const gateways = node.gateway ? [this.#gateway(name)] : [];
+    const helpers = nodeOf(this.#detector) === name ? [this.#deadlockDetector()] : [];
     const peers = this.plan.nodes.map((other) => other.name)
       .filter((other) => other !== name && this.linked(name, other));
     const addresses = (roles: readonly RolePlan[]) => roles.map(({ spec }) => spec.address);
@@ -145,6 +168,7 @@ class Planner {
     const config: NodeConfig = {
       tier: node.tier,
       durable: addresses(durable),
+      helpers: addresses(helpers),
       monitor: monitor.spec.address,
       gateways: addresses(gateways),
       peers: peers.map((peer) => `${peer}/node`),
@@ -153,7 +177,7 @@ class Planner {
       connectMs: CONNECT_MS,
     };
     const own = role("node", name, this.#actor("node.ts", "nodeRole"), config);
-    return [...durable, ...gateways, monitor, own];
+    return [...durable, ...helpers, ...gateways, monitor, own];
   }
 
   /** The module of one of our own actors, beside this one. */
@@ -163,7 +187,7 @@ class Planner {
 
   #reachable(from: string, addresses: readonly Address[]): Address[] {
     return addresses.filter((address) => {
-      const to = address.slice(0, address.indexOf("/"));
+      const to = nodeOf(address);
       return to === from || this.linked(from, to);
     });
   }
@@ -180,11 +204,15 @@ class Planner {
       coordinators: this.#reachable(node, this.#coordinators),
       participants: [...new Set(this.#participantOf)],
       edges: Object.values(this.#gateways),
+      detector: this.#detector,
       lockTimeoutMs,
       inquireMs: 2 * resendMs,
       leaseMs,
       driftPpm,
       storeSince: 1,
+      synchronous: settings.synchronous ?? false,
+      silenceMs: settings.silenceMs ?? 2 * settings.transactionTimeoutMs,
+      overseer: this.overseer,
       seed,
       ...cut(settings),
     };
@@ -198,16 +226,30 @@ class Planner {
     const config: CoordinatorConfig = {
       participantOf: this.#participantOf,
       gateways: Object.values(this.#gateways),
+      detector: this.#detector,
       voteTimeoutMs: transactionTimeoutMs,
       resendMs,
       leaseMs,
       driftPpm,
       maxConcurrentTransactions,
       maxRetries: MAX_RETRIES,
+      overseer: this.overseer,
       ...cut(settings),
     };
     const module = this.#actor("coordinator.ts", "coordinatorRole");
     return role("coordinator", node, module, config, `${data}/${node}.coordinator.sqlite`);
+  }
+
+  #deadlockDetector(): RolePlan {
+    const { victimPolicy = "least-work", resendMs } = this.plan.settings;
+    const config: DetectorConfig = {
+      participants: [...new Set(this.#participantOf)],
+      coordinators: this.#coordinators,
+      policy: victimPolicy,
+      resendMs,
+    };
+    const module = this.#actor("deadlock_detector.ts", "detectorRole");
+    return role("detector", nodeOf(this.#detector), module, config);
   }
 
   #gateway(node: string): RolePlan {

@@ -6,20 +6,18 @@
  *
  * @module
  */
+import { admits } from "../protocols/two_phase_commit/admission.ts";
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
   type CoordinatorRecord,
   formatTransactionId,
   type Held,
-  type Inquiry,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
-import {
-  answerUnknown,
-  coordinatorLease,
-  recoverCoordinator,
-} from "../protocols/two_phase_commit/rules.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
+import { coordinatorLease, recoverCoordinator } from "../protocols/two_phase_commit/rules.ts";
+import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
@@ -42,17 +40,18 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
-import { isTransactRequest, type TransactRequest } from "./transact.ts";
+import { type Attempt, DEADLOCK, isVictim, Pauses, retryPause } from "./retries.ts";
+import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
+import { isTransactRequest, transactProblem, type TransactRequest } from "./transact.ts";
 
 export type { CoordinatorConfig } from "./coordinator_facts.ts";
-
-const RETRY_BASE_MS = 10;
 
 /** The role of a coordinator. */
 export const coordinatorRole: RoleDefinition<CoordinatorConfig> = defineRole({
@@ -66,9 +65,11 @@ class Coordinator implements Role {
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
   readonly #sequences: Sequences;
-  #retrying = 0;
+  readonly #threePhase: ThreePhaseCoordinator;
+  readonly #pauses: Pauses;
   #started = 0;
   #retried = 0;
+  #shed = 0;
   readonly #once = new Once();
   #draining = false;
   readonly #checkpoints: Checkpoints;
@@ -78,13 +79,19 @@ class Coordinator implements Role {
     this.#sequences = new Sequences(services);
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const shared = { services, sequences: this.#sequences, written };
     this.#effects = new CoordinatorEffects({
-      services,
-      sequences: this.#sequences,
+      ...shared,
       step: (instance, event) => this.#instances.step(instance, event),
       again: (facts) => this.#again(facts),
-      written: () => this.#checkpoints.written(),
     });
+    this.#threePhase = new ThreePhaseCoordinator({
+      ...shared,
+      config,
+      reply: (facts, params) => this.#effects.reply(facts, params),
+    });
+    this.#pauses = new Pauses(services.timers);
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
       engine: services.engine(coordinator),
       effects: this.#effects.performers(),
@@ -101,12 +108,17 @@ class Coordinator implements Role {
       voteYes: { accepts: isVoteYes, handle: (b: VoteYes, e) => this.#voteYes(b, e) },
       voteNo: { accepts: isVoteNo, handle: (b: VoteNo, e) => this.#voteNo(b, e) },
       ack: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("ack", b, e) },
-      inquiry: { accepts: isIndexed, handle: (b: Inquiry, e) => this.#inquiry(b, e) },
-      load: {
-        accepts: () => true,
-        handle: (_: unknown, e) => this.services.reply(e, this.#instances.size + this.#retrying),
-      },
+      inquiry: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("inquiry", b, e) },
+      load: { accepts: () => true, handle: (_: unknown, e) => services.reply(e, this.#size) },
+      victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
+      ...this.#threePhase.messages,
+      ...overseenMessages(
+        services,
+        config,
+        () => this.#instances,
+        (id) => this.#sequences.unknown(id),
+      ),
     };
   }
 
@@ -114,24 +126,30 @@ class Coordinator implements Role {
 
   recover(): void {
     const store = this.services.openStore();
-    const found = recoverCoordinator([...store.records()] as CoordinatorRecord[]);
-    this.#sequences.recover(found);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverCoordinator(own as CoordinatorRecord[]);
+    const others = this.#threePhase.open(records);
+    const open = [...found.committing, ...others.map(({ began }) => began)];
+    this.#sequences.recover(found, open.map(({ id }) => id.sequence));
+    this.#threePhase.recover(others);
     for (const record of found.committing) {
       const facts = recoveredFacts(record, this.services.clock.now());
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const count = found.committing.length;
-    if (count > 0) this.services.log("warning", `${count} commits are told again after recovery`);
+    const { length } = open;
+    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
     this.#sequences.reserve();
   }
 
   drain(): void {
     this.#draining = true;
+    this.#pauses.cutShort();
   }
 
   drained(): boolean {
-    return this.#instances.size === 0 && this.#retrying === 0;
+    return this.#size === 0;
   }
 
   persist(): void {
@@ -140,20 +158,28 @@ class Coordinator implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
+      threePhase: this.#threePhase.census(),
       started: this.#started,
       retried: this.#retried,
+      shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
       latency: this.#effects.latency.toJSON(),
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  /** Transactions under way. */
+  get #size(): number {
+    return this.#instances.size + this.#threePhase.size + this.#pauses.size;
   }
 
   // Requests ---------------------------------------------------------------------------------
@@ -170,26 +196,26 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    if (this.#instances.size + this.#retrying >= config.maxConcurrentTransactions) {
+    const { maxConcurrentTransactions: limit } = config;
+    if (!admits({ open: this.#size, limit, priority: request.priority })) {
+      this.#shed++;
       return this.services.fail(client, "overloaded");
     }
-    if (request.shards.some(({ shard }) => config.participantOf[shard] === undefined)) {
-      return this.services.fail(client, "invalidBody");
-    }
+    const problem = transactProblem(request, config.participantOf.length);
+    if (problem !== undefined) return this.services.fail(client, problem);
     this.#started++;
-    this.#begin(request, client, 0, this.services.clock.now());
+    const begunAt = this.services.clock.now();
+    this.#begin(request, client, { retries: 0, begunAt, chosen: 0 });
   }
 
-  #begin(request: TransactRequest, client: Envelope, retries: number, begunAt: number): void {
+  #begin(request: TransactRequest, client: Envelope, attempt: Attempt): void {
     const sequence = this.#sequences.take();
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
-    const facts = begunFacts(id, epoch, request, this.config.participantOf, {
-      client,
-      retries,
-      begunAt,
-    });
+    const origin = { client, ...attempt };
+    const facts = begunFacts(id, epoch, request, this.config.participantOf, origin);
+    if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
 
@@ -207,23 +233,35 @@ class Coordinator implements Role {
 
   // Messages of participants -------------------------------------------------------------------
 
-  /** The instance a message is for, if the sender is who it says it is. */
-  #peer(body: Indexed, envelope: Envelope): Instance<CoordinatorFacts> | undefined {
-    const instance = this.#instances.get(formatTransactionId(body.id));
-    if (instance === undefined) return undefined;
+  /**
+   * The instance a message is for, if the sender is who it says it is. Who is in doubt about a
+   * transaction that is not known is told what that means.
+   */
+  #peer(
+    { id, ...body }: Indexed,
+    envelope: Envelope,
+    inDoubt: boolean,
+  ): Instance<CoordinatorFacts> | undefined {
+    const instance = this.#instances.get(formatTransactionId(id));
+    if (instance === undefined) {
+      const type = this.#sequences.unknown(id) === "abort" ? "abort" : "uncertain";
+      if (inDoubt) this.services.send(envelope.from, type, { id }, { urgent: true });
+      return undefined;
+    }
     if (instance.facts.peers[body.index] === envelope.from) return instance;
     this.services.deadLetter("forbidden", envelope);
     return undefined;
   }
 
   #fromPeer(type: "ack" | "inquiry", body: Indexed, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
+    const instance = this.#peer(body, envelope, type === "inquiry");
     if (instance !== undefined) this.#instances.step(instance, { type, from: body.index });
   }
 
   #voteYes(body: VoteYes, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
-    if (instance === undefined) return; // Forgotten: the voter will ask, and be told.
+    // It may come after an abort that overtook its prepare: who votes is in doubt, and need not ask.
+    const instance = this.#peer(body, envelope, true);
+    if (instance === undefined) return;
     const { facts } = instance;
     if (facts.askedAt !== undefined) {
       this.#roundTrip.measured(this.services.clock.now() - facts.askedAt);
@@ -239,27 +277,11 @@ class Coordinator implements Role {
   }
 
   #voteNo(body: VoteNo, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
+    const instance = this.#peer(body, envelope, false);
     if (instance === undefined) return;
     if (isRecord(body.reason)) instance.facts.refusal ??= body.reason as unknown as Refusal;
     const { index: from, retryable } = body;
     this.#instances.step(instance, { type: "voteNo", from, retryable });
-  }
-
-  #inquiry(body: Inquiry, envelope: Envelope): void {
-    const { id } = body;
-    if (this.#instances.get(formatTransactionId(id)) !== undefined) {
-      return this.#fromPeer("inquiry", body, envelope);
-    }
-    const answer = answerUnknown({
-      ownsLog: id.log === this.services.store.id,
-      logComplete: true,
-      epochCurrent: true,
-      sequence: id.sequence,
-      reservedUpTo: this.#sequences.reservedUpTo,
-    });
-    const type = answer === "abort" ? "abort" : "uncertain";
-    this.services.send(envelope.from, type, { id }, { urgent: true });
   }
 
   #held({ id }: Held, envelope: Envelope): void {
@@ -271,30 +293,38 @@ class Coordinator implements Role {
     this.#instances.step(instance, { type: "held", from });
   }
 
+  /** The deadlock detector has chosen a transaction: it is decided, if it was not. */
+  #victim({ id }: Victim, envelope: Envelope): void {
+    if (envelope.from !== this.config.detector) {
+      return this.services.deadLetter("forbidden", envelope);
+    }
+    const instance = this.#instances.get(id);
+    if (instance !== undefined) {
+      instance.facts.refusal ??= DEADLOCK;
+      this.#instances.step(instance, { type: "abort", retryable: true });
+    }
+    this.services.send(envelope.from, "finished", { id }, { urgent: true });
+  }
+
   /** Begins a transaction that met a conflict again, later; false if it has had its chances. */
   #again(facts: CoordinatorFacts): boolean {
+    const { clock, random } = this.services;
+    const now = clock.now();
+    const moment = { now, roundTripMs: this.#roundTrip.waitMs, chance: random.next() };
+    const pause = this.#draining ? undefined : retryPause(facts, this.config, moment);
+    if (pause === undefined) return false;
     const { request, client, retries, begunAt } = facts;
-    const { timers, clock, random } = this.services;
-    const pause = RETRY_BASE_MS * 2 ** retries * (0.5 + random.next());
-    const left = (client!.metadata.deadline ?? Infinity) - clock.now();
-    // A row that was read before planning has changed: planning it again is the client's part.
-    const stale = facts.refusal !== undefined && facts.refusal.code !== "conflict";
-    if (stale || retries >= this.config.maxRetries || pause >= left || this.#draining) return false;
-    this.#retrying++;
+    const chosen = facts.chosen + (facts.refusal === DEADLOCK ? 1 : 0);
     this.#retried++;
-    timers.set(clock.now() + pause, () => {
-      this.#retrying--;
-      this.#begin(request!, client!, retries + 1, begunAt);
+    this.#pauses.begin(now + pause, () => {
+      this.#begin(request!, client!, { retries: retries + 1, begunAt, chosen });
     });
     return true;
   }
 
   /** What stands in for the whole journal so far. */
-  #needed(): CoordinatorRecord[] {
-    const records: CoordinatorRecord[] = [this.#sequences.record];
-    for (const { facts } of this.#instances) {
-      if (facts.record !== undefined) records.push(facts.record);
-    }
-    return records;
+  #needed(): unknown[] {
+    const commits = [...this.#instances].flatMap(({ facts }) => facts.record ?? []);
+    return [this.#sequences.record, ...commits, ...this.#threePhase.records()];
   }
 }

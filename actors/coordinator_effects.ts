@@ -8,7 +8,7 @@ import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.t
 import { Histogram } from "../runtime/histogram.ts";
 import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
-import type { CoordinatorFacts } from "./coordinator_facts.ts";
+import { type CoordinatorFacts, standingOf } from "./coordinator_facts.ts";
 import type { Sequences } from "./sequences.ts";
 import type { Fate } from "./transact.ts";
 
@@ -56,7 +56,7 @@ export class CoordinatorEffects {
         for (const index of params.to) this.#send(facts, params.message, index);
       },
       sendHolders: ({ facts }, params: HolderParams) => this.#sendHolders(facts, params),
-      reply: (instance, params: ReplyParams) => this.#reply(instance.facts, params),
+      reply: (instance, params: ReplyParams) => this.reply(instance.facts, params),
       forget: ({ facts }) => this.#parts.sequences.end(facts.id.sequence),
       reject: ({ key }) => this.#parts.services.log("warning", `${key}: unexpected message`),
     };
@@ -95,6 +95,7 @@ export class CoordinatorEffects {
         you: index,
         epoch: facts.epoch,
         operations: facts.work[index],
+        standing: standingOf(facts),
       }
       : message === "commit"
       ? { id, you: index, store: facts.stores[index] }
@@ -120,7 +121,8 @@ export class CoordinatorEffects {
     }
   }
 
-  #reply(facts: CoordinatorFacts, params: ReplyParams): void {
+  /** Answers the client, unless the transaction is begun again. */
+  reply(facts: CoordinatorFacts, params: ReplyParams): void {
     const { client, request } = facts;
     if (params.outcome === "committed") this.counts.committed++;
     else this.counts.aborted++;

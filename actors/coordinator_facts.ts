@@ -8,6 +8,7 @@ import type {
   CommitRecord,
   LeaseHolder,
   TransactionId,
+  TransactionStanding,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { hasId, isIndex, isRecord, isStrings } from "./guards.ts";
@@ -32,8 +33,12 @@ export interface CoordinatorConfig {
   readonly maxConcurrentTransactions: number;
   /** How often a transaction that met a conflict is begun again, under a new id. */
   readonly maxRetries: number;
+  /** Who may have a transaction aborted because it is part of a deadlock; not given: nobody. */
+  readonly detector?: string;
   /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
   readonly checkpointBytes?: number;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** The host's record of one transaction. */
@@ -47,6 +52,8 @@ export interface CoordinatorFacts {
   readonly answerIndex: number;
   readonly retries: number;
   readonly begunAt: number;
+  /** How many earlier attempts were victims of deadlocks. */
+  readonly chosen: number;
   /** When prepare was sent, as long as it was sent once. */
   askedAt: number | undefined;
   readonly stores: string[];
@@ -63,7 +70,7 @@ export function begunFacts(
   epoch: number,
   request: TransactRequest,
   participantOf: readonly string[],
-  origin: Pick<CoordinatorFacts, "client" | "retries" | "begunAt">,
+  origin: Pick<CoordinatorFacts, "client" | "retries" | "begunAt" | "chosen">,
 ): CoordinatorFacts {
   const peers: string[] = [];
   const work: unknown[][] = [];
@@ -94,6 +101,11 @@ export function recoveredFacts(record: CommitRecord, now: number): CoordinatorFa
   };
 }
 
+/** What speaks for a transaction when one of a deadlock must be chosen. */
+export function standingOf({ begunAt, chosen, request }: CoordinatorFacts): TransactionStanding {
+  return { begunAt: Math.max(0, Math.round(begunAt)), priority: request?.priority ?? 0, chosen };
+}
+
 function blank(id: TransactionId): CoordinatorFacts {
   return {
     id,
@@ -105,6 +117,7 @@ function blank(id: TransactionId): CoordinatorFacts {
     answerIndex: 0,
     retries: 0,
     begunAt: 0,
+    chosen: 0,
     askedAt: undefined,
     stores: [],
     holders: [],

@@ -6,7 +6,7 @@
 import type { Services } from "../runtime/role.ts";
 import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { Work } from "./participant_facts.ts";
+import type { LockedRows, Work } from "./participant_facts.ts";
 
 const SEED_BATCH = 20_000;
 const SEEDED = "meta/seeded";
@@ -28,13 +28,26 @@ export class Executor<Op> {
   begin(
     owner: string,
     work: Work,
-    locked: (keys: readonly string[], execution: Execution) => void,
+    locked: (rows: LockedRows, execution: Execution) => void,
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
     const keys = this.ledger.keys(operations);
-    this.locks.acquire(owner, keys, () => locked(keys, this.#execute(owner, operations)));
+    const shared = this.ledger.sharedKeys?.(operations) ?? [];
+    const granted = () => locked({ keys, shared }, this.#execute(owner, operations));
+    this.locks.acquire(owner, keys, granted, shared);
     return undefined;
+  }
+
+  /** Why operations may not be run by a protocol that a partition makes decide twice, if so. */
+  unfit(work: Work, synchronous: boolean): Refusal | undefined {
+    const operations = this.#parse(work);
+    const isFit = synchronous || typeof operations === "string" ||
+      this.ledger.needsSynchrony?.(operations) !== true;
+    if (isFit) return undefined;
+    const message = "Cannot run a transaction over balances by three-phase commit: a partition " +
+      "would split its decision; use 2pc, or declare synchronous links";
+    return { code: "protocol_refused", message };
   }
 
   #parse(work: Work): readonly Op[] | string {

@@ -64,6 +64,9 @@ export interface GatewayApplication {
   stats(): Readonly<Record<string, unknown>>;
 }
 
+/** What the overseer of the cluster can be asked for. */
+export type Oversee = "health" | "metrics" | "fault" | "transactions" | "resolve";
+
 /** What a gateway does for its application. */
 export interface Gateway {
   /** Those of the role. */
@@ -72,8 +75,21 @@ export interface Gateway {
   readonly cache: EdgeCache;
   /** Runs a transaction through some coordinator; asks another one if the first does not answer. */
   transact(request: TransactRequest, attempts: number): Promise<CallResult>;
-  /** Reads rows through some coordinator. */
-  read(shard: number, request: Omit<ReadRequest, "edge">, keep: boolean): Promise<CallResult>;
+  /**
+   * Reads rows through some coordinator, from the keeper of a shard and at the same time from those
+   * of other shards. Rows of one keeper are as of one moment at which no transaction that changes
+   * them was undecided; those of different keepers are as of different moments.
+   */
+  read(
+    shard: number,
+    request: Omit<ReadRequest, "edge">,
+    keep: boolean,
+    also?: readonly number[],
+  ): Promise<CallResult>;
+  /** How long a client that is turned away had better wait, in ms. */
+  readonly retryAfterMs: number;
+  /** Asks who answers for the whole cluster. Rejects with `AskFailed`. */
+  oversee(what: Oversee, body?: unknown): Promise<unknown>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -81,6 +97,11 @@ interface Relayed {
   readonly body: string;
   readonly authorization?: string;
 }
+
+const LEAST_RETRY_MS = 100;
+const OVERSEE_MS = 2000;
+/** An order goes to each participant in doubt in turn, and each asks all others first. */
+const RESOLVE_MS = 10_000;
 
 /** Why a request that was handed on was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
@@ -154,7 +175,7 @@ class GatewayRole implements Role, Gateway {
       answer: (body, authorization) => this.answer(body, authorization),
       relay: (edge, body, authorization) => this.#relay(edge, body, authorization),
       refuse: (reason) => this.#application.refuse(reason),
-      oversee: (what) => this.#oversee(what),
+      oversee: (what) => this.oversee(what),
     });
   }
 
@@ -227,8 +248,16 @@ class GatewayRole implements Role, Gateway {
     }
   }
 
-  #oversee(what: "health" | "metrics"): Promise<unknown> {
-    return this.services.ask(this.config.overseer, what, null, 2000);
+  oversee(what: Oversee, body: unknown = null): Promise<unknown> {
+    const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
+    return this.services.ask(this.config.overseer, what, body, timeoutMs);
+  }
+
+  /** What is under way now is over after about twice the median; the rest keeps clients apart. */
+  get retryAfterMs(): number {
+    const median = this.#latency.count === 0 ? 0 : this.#latency.percentile(0.5);
+    const base = Math.min(Math.max(2 * median, LEAST_RETRY_MS), this.config.timeoutMs);
+    return Math.round(base * (1 + this.services.random.next()));
   }
 
   // Coordinators -----------------------------------------------------------------------------
@@ -242,10 +271,12 @@ class GatewayRole implements Role, Gateway {
     shard: number,
     request: Omit<ReadRequest, "edge">,
     keep: boolean,
+    also: readonly number[] = [],
   ): Promise<CallResult> {
     const { address, incarnation } = this.services;
     const read: ReadRequest = keep ? { ...request, edge: { address, incarnation } } : request;
-    return this.#caller.call("read", { shard, read }, this.#policy(3), this.#chooser());
+    const body = also.length === 0 ? { shard, read } : { shard, also, read };
+    return this.#caller.call("read", body, this.#policy(3), this.#chooser());
   }
 
   #policy(attempts: number): CallPolicy {

@@ -60,8 +60,13 @@ export interface Ledger<Op> {
    * @param shard the shard that was asked
    */
   parse(value: unknown, shard: number): readonly Op[] | string;
-  /** The rows to lock exclusively before `execute`: sorted, each once. */
+  /** The rows to lock before `execute`: sorted, each once. */
   keys(operations: readonly Op[]): readonly string[];
+  /**
+   * Those of `keys` that are only read: transactions that only read a row do not wait for one
+   * another. Not given: none, all are locked exclusively.
+   */
+  sharedKeys?(operations: readonly Op[]): readonly string[];
   /**
    * Work out the writes, under the locks. Later operations see the effect of earlier ones.
    *
@@ -73,6 +78,11 @@ export interface Ledger<Op> {
    * `read` still answers with the rows as they were. The message says what is violated.
    */
   verify?(writes: Writes, read: Read, operations: readonly Op[]): string | undefined;
+  /**
+   * Whether operations must not be decided differently at different places, whatever it costs: three-phase
+   * commit is refused for them unless the links are declared synchronous. Not given: for none.
+   */
+  needsSynchrony?(operations: readonly Op[]): boolean;
   /** The keys a query still needs besides `rows`; none when it can be answered. */
   readKeys(query: unknown, rows: Rows): readonly string[];
   /** The cache entry an edge may keep of a query's answer, if any. */

@@ -102,7 +102,8 @@ class Monitor implements Role {
 
   stop(): void {
     this.#watched.clear();
-    this.#emitter.clear();
+    // It may be told to stop before it serves.
+    if (this.#pulse !== undefined) this.#emitter.step(this.#pulse, { type: "stop" });
   }
 
   stats(): Record<string, unknown> {

@@ -23,6 +23,8 @@ export interface NodeConfig {
   readonly tier: "edge" | "core" | "cloud";
   /** Roles that keep something on disk; they recover before anything else is started. */
   readonly durable: readonly string[];
+  /** Roles that keep nothing, and that others can do without for a while. */
+  readonly helpers: readonly string[];
   /** Its heartbeat monitor. */
   readonly monitor: string;
   /** Roles that take requests from outside. */
@@ -152,15 +154,19 @@ class NodeActor implements Role {
   }
 
   get #roles(): readonly string[] {
-    const { durable, monitor, gateways } = this.config;
-    return [...durable, ...gateways, monitor];
+    const { durable, helpers, monitor, gateways } = this.config;
+    return [...durable, ...helpers, ...gateways, monitor];
   }
 
   readonly #steps: Readonly<Record<Step, () => Promise<unknown> | void>> = {
-    loadingConfiguration: () => this.#checkConfiguration(),
+    // A promise, so that a step that fails at once has a node to tell: it is being made still.
+    loadingConfiguration: () => Promise.resolve().then(() => this.#checkConfiguration()),
     openingMailboxes: () => this.#all(this.#roles, (role) => this.#reach(role)),
     connecting: () => this.#all(this.config.peers, (peer) => this.#greet(peer)),
-    joiningGroups: () => this.#all(this.config.durable, (role) => this.#startRole(role)),
+    joiningGroups: () => {
+      const { durable, helpers } = this.config;
+      return this.#all([...durable, ...helpers], (role) => this.#startRole(role));
+    },
     monitoring: () => this.#startRole(this.config.monitor),
     enabling: () => this.#all(this.config.gateways, (role) => this.#startRole(role)),
     optimising: () => {
@@ -184,7 +190,10 @@ class NodeActor implements Role {
     },
     disconnecting: () => this.#all(this.config.gateways, (role) => this.#bid(role, "$stop")),
     unmonitoring: () => this.#bid(this.config.monitor, "$stop"),
-    releasing: () => this.#all(this.config.durable, (role) => this.#bid(role, "$stop")),
+    releasing: () => {
+      const { durable, helpers } = this.config;
+      return this.#all([...durable, ...helpers], (role) => this.#bid(role, "$stop"));
+    },
   };
 
   #checkConfiguration(): void {

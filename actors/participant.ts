@@ -8,15 +8,11 @@
  * @module
  */
 import { participant, type ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type { ParticipantRecord, Prepare } from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../protocols/two_phase_commit/messages.ts";
-import {
-  admitPrepare,
-  coordinatorLease,
-  recoverParticipant,
-} from "../protocols/two_phase_commit/rules.ts";
+import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
+import { coordinatorLease, recoverParticipant } from "../protocols/two_phase_commit/rules.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
-import type { Envelope } from "../runtime/codec.ts";
 import {
   defineRole,
   type MessageHandler,
@@ -26,6 +22,7 @@ import {
 } from "../runtime/role.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
+import { Heuristics } from "./heuristics.ts";
 import type { Ledger } from "./ledger.ts";
 import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
@@ -33,17 +30,19 @@ import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
   bareFacts,
-  isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
-  preparedFacts,
   recoveredFacts,
+  UNKNOWN_STANDING,
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { ThreePhaseParticipant } from "./three_phase_participant.ts";
+import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
+const DOUBT_POLL_MS = 100;
 
 export type { ParticipantConfig } from "./participant_facts.ts";
 
@@ -57,16 +56,21 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #locks = new Locks();
+  readonly #locks: Locks = new Locks(() => this.#waits.contended());
+  readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;
   readonly #watermarks: Watermarks<Instance<ParticipantFacts>>;
   readonly #executor: Executor<Op>;
   readonly #effects: ParticipantEffects;
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
+  readonly #threePhase: ThreePhaseParticipant;
+  readonly #heuristics: Heuristics;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
+  /** How long doubts of the last restart have lasted, in ms. */
+  #recoveryMs = 0;
   readonly #checkpoints: Checkpoints;
 
   constructor(
@@ -76,19 +80,24 @@ class Participant<Op> implements Role {
   ) {
     const { checkpointBytes = CHECKPOINT_BYTES } = config;
     this.#roundTrip = new RoundTrip(config.inquireMs, 50);
-    this.#checkpoints = new Checkpoints(
-      services,
-      checkpointBytes,
-      () => checkpointRecords(this.#watermarks, (i) => this.#instances.describe(i)),
-    );
-    this.#executor = new Executor(services, ledger, this.#locks, config.shards);
-    this.#effects = new ParticipantEffects({
+    this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
+    const written = () => this.#checkpoints.written();
+    const leases = () => this.#leases!;
+    this.#waits = new WaitReports({
       services,
       locks: this.#locks,
-      executor: this.#executor,
-      leases: () => this.#leases!,
+      detector: config.detector,
+      standing: (owner) => {
+        const { coordinator = "", standing = UNKNOWN_STANDING } =
+          this.#instances.get(owner)?.facts ?? {};
+        return { coordinator, ...standing };
+      },
+    });
+    this.#executor = new Executor(services, ledger, this.#locks, config.shards);
+    const rows = { services, locks: this.#locks, executor: this.#executor, leases, written };
+    this.#effects = new ParticipantEffects({
+      ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
-      written: () => this.#checkpoints.written(),
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -98,29 +107,55 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks((instance) => {
-      this.#instances.step(instance, { type: "forget" });
-    });
+    this.#watermarks = new Watermarks(
+      (instance) => this.#step(instance, { type: "forget" }),
+      (log, lowest) => this.#threePhase.raise(log, lowest),
+    );
     this.#reader = new Reader({
       services,
       ledger,
       locks: this.#locks,
       shards: config.shards,
       coordinators: config.coordinators,
-      leases: () => this.#leases!,
+      leases,
+    });
+    this.#threePhase = new ThreePhaseParticipant({
+      ...rows,
+      config,
+      raise: (log, lowest) => this.#watermarks.raise(log, lowest),
     });
     const decisions = new Decisions({
       services,
       config,
+      store: () => services.store.id,
+      draining: () => this.#draining,
       watermarks: this.#watermarks,
-      step: (instance, event) => this.#instances.step(instance, event),
+      step: (instance, event) => this.#step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
+    this.#heuristics = this.#makeHeuristics();
     this.messages = {
-      prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
       ...decisions.messages,
+      ...this.#threePhase.messages,
+      ...this.#heuristics.messages,
+      ...this.#waits.messages,
       read: this.#reader.handler,
     };
+  }
+
+  #makeHeuristics(): Heuristics {
+    const { services, config } = this;
+    return new Heuristics({
+      services,
+      config,
+      participants: this.#instances,
+      waitMs: () => this.#roundTrip.waitMs,
+      apply: (writes) => this.#executor.apply(writes),
+      release: (key) => this.#locks.release(key),
+      find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
+      begin: (facts) => this.#begin(facts),
+      written: () => this.#checkpoints.written(),
+    });
   }
 
   // Life -------------------------------------------------------------------------------------
@@ -131,7 +166,9 @@ class Participant<Op> implements Role {
     const { leaseMs, driftPpm, edges } = this.config;
     const lease = coordinatorLease(leaseMs, driftPpm);
     this.#leases = new Leases(lease, edges, this.services.clock.now(), fresh);
-    const found = recoverParticipant([...store.records()] as ParticipantRecord[]);
+    const records = [...store.records()];
+    const own = records.filter((record) => !isThreePhaseRecord(record));
+    const found = recoverParticipant(own as ParticipantRecord[]);
     for (const [log, lowest] of Object.entries(found.watermarks)) {
       this.#watermarks.log(log).lowest = lowest;
     }
@@ -143,9 +180,26 @@ class Participant<Op> implements Role {
       const instance = this.#begin(recoveredFacts(record));
       this.#instances.step(instance, { type: "recovered", as: "inDoubt" });
     }
+    for (const each of found.heuristics) this.#heuristics.recover(each);
     const count = found.inDoubt.length;
-    if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
+    if (count > 0) {
+      this.services.log("warning", `${count} transactions in doubt after recovery`);
+      this.#awaitDecisions(count, this.services.clock.now());
+    }
+    this.#threePhase.recover(records, found.watermarks);
     this.#sweep();
+  }
+
+  /** Says when all that was in doubt after the restart is decided, and how long that took. */
+  #awaitDecisions(count: number, since: number): void {
+    const { timers, clock } = this.services;
+    timers.set(clock.now() + DOUBT_POLL_MS, () => {
+      this.#recoveryMs = clock.now() - since;
+      const left = this.#doubts().some(({ facts }) => facts.recovered);
+      if (left) return this.#awaitDecisions(count, since);
+      const took = Math.round(this.#recoveryMs);
+      this.services.log("success", `${count} transactions in doubt were decided in ${took} ms`);
+    });
   }
 
   drain(): void {
@@ -153,7 +207,7 @@ class Participant<Op> implements Role {
   }
 
   drained(): boolean {
-    return this.#open() === 0;
+    return this.#open() + this.#threePhase.open === 0;
   }
 
   persist(): void {
@@ -162,19 +216,38 @@ class Participant<Op> implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#heuristics.clear();
+    this.#threePhase.clear();
   }
 
   stats(): Record<string, unknown> {
     const census = this.#instances.census();
     return {
       transactions: census,
-      inDoubt: census["inDoubt"] ?? 0,
-      committed: this.#effects.committed,
+      threePhase: this.#threePhase.census(),
+      inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
+      oldestInDoubtMs: this.#oldestInDoubtMs(),
+      recoveryMs: this.#recoveryMs,
+      ...this.#heuristics.counts(),
+      committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
       leases: this.#leases?.size ?? 0,
       journalBytes: this.services.store.journalBytes,
     };
+  }
+
+  #doubts(): Instance<ParticipantFacts>[] {
+    return [...this.#instances].filter((each) => this.#instances.describe(each) === "inDoubt");
+  }
+
+  /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
+  #oldestInDoubtMs(): number {
+    const now = this.services.clock.wall();
+    return this.#doubts().reduce(
+      (oldest, { facts }) => Math.max(oldest, now - (facts.grantedAt ?? now)),
+      0,
+    );
   }
 
   #open(): number {
@@ -185,32 +258,24 @@ class Participant<Op> implements Role {
     return open;
   }
 
-  // Messages ---------------------------------------------------------------------------------
-
-  #prepare(body: Prepare, envelope: Envelope): void {
-    if (!this.config.coordinators.includes(envelope.from)) {
-      return this.services.deadLetter("forbidden", envelope);
-    }
-    this.#watermarks.raise(body.id.log, body.lowest);
-    const log = this.#watermarks.log(body.id.log);
-    const known = log.known.get(body.id.sequence);
-    const { sequence } = body.id;
-    switch (admitPrepare({ sequence, lowest: log.lowest, known: known !== undefined })) {
-      case "stale":
-        return;
-      case "known":
-        return this.#instances.step(known!, { type: "prepare" });
-      case "begin": {
-        if (this.#draining) return; // The coordinator will think of it as a slow one.
-        const facts = preparedFacts(body, envelope.from);
-        this.#instances.step(this.#begin(facts), { type: "prepare" });
-      }
-    }
+  /** What stands in for the whole journal so far. */
+  #needed(): unknown[] {
+    return [
+      ...checkpointRecords(this.#watermarks, (instance) => this.#instances.describe(instance)),
+      ...this.#heuristics.records(),
+      ...this.#threePhase.records(),
+    ];
   }
 
   // Instances --------------------------------------------------------------------------------
 
+  /** Where an operator has decided, another chart has taken the participant's place. */
+  #step(instance: Instance<ParticipantFacts>, event: ParticipantEvent): void {
+    if (!this.#heuristics.takes(instance.key, event)) this.#instances.step(instance, event);
+  }
+
   #begin(facts: ParticipantFacts): Instance<ParticipantFacts> {
+    facts.since = this.services.clock.wall();
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,

@@ -1,5 +1,6 @@
 /**
- * What a participant makes of decisions, and of questions about them, and from whom it takes them.
+ * What a participant makes of prepares, decisions, and questions about them, and from whom it takes
+ * them: the same whatever keeps its rows.
  *
  * @module
  */
@@ -7,10 +8,15 @@ import {
   type Commit,
   formatTransactionId,
   type Inquiry,
+  type Prepare,
   type TransactionId,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import { answerUnknownInquiry, mayAckUnknownCommit } from "../protocols/two_phase_commit/rules.ts";
+import {
+  admitPrepare,
+  answerUnknownInquiry,
+  mayAckUnknownCommit,
+} from "../protocols/two_phase_commit/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Instance } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
@@ -18,15 +24,21 @@ import { hasId, isIndex } from "./guards.ts";
 import {
   bareFacts,
   isInquiry,
+  isPrepare,
   type ParticipantConfig,
   type ParticipantFacts,
+  preparedFacts,
 } from "./participant_facts.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 /** What decisions work on. */
 export interface DecisionParts {
   readonly services: Services;
-  readonly config: ParticipantConfig;
+  readonly config: Pick<ParticipantConfig, "coordinators" | "participants" | "storeSince">;
+  /** The id of what votes. */
+  readonly store: () => string;
+  /** Whether new transactions are left alone. */
+  readonly draining: () => boolean;
   readonly watermarks: Watermarks<Instance<ParticipantFacts>>;
   /** Gives an instance an event. */
   readonly step: (instance: Instance<ParticipantFacts>, event: ParticipantEvent) => void;
@@ -34,9 +46,10 @@ export interface DecisionParts {
   readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
 }
 
-/** Takes `commit`, `abort`, `uncertain` and `inquiry`. */
+/** Takes `prepare`, `commit`, `abort`, `uncertain` and `inquiry`. */
 export class Decisions {
   readonly messages: Readonly<Record<string, MessageHandler>> = {
+    prepare: { accepts: isPrepare, handle: (body: Prepare, e) => this.#prepare(body, e) },
     commit: {
       accepts: (b) => hasId(b) && isIndex(b["you"]),
       handle: (body: Commit, e) => this.#commit(body, e),
@@ -51,11 +64,31 @@ export class Decisions {
     this.#parts = parts;
   }
 
+  #prepare(body: Prepare, envelope: Envelope): void {
+    const { config, services, watermarks, step, begin, draining } = this.#parts;
+    if (!config.coordinators.includes(envelope.from)) {
+      return services.deadLetter("forbidden", envelope);
+    }
+    watermarks.raise(body.id.log, body.lowest);
+    const log = watermarks.log(body.id.log);
+    const known = log.known.get(body.id.sequence);
+    const { sequence } = body.id;
+    switch (admitPrepare({ sequence, lowest: log.lowest, known: known !== undefined })) {
+      case "stale":
+        return;
+      case "known":
+        return step(known!, { type: "prepare" });
+      case "begin":
+        if (draining()) return; // The coordinator will think of it as a slow one.
+        step(begin(preparedFacts(body, envelope.from)), { type: "prepare" });
+    }
+  }
+
   #commit(body: Commit, envelope: Envelope): void {
     const log = this.#parts.watermarks.log(body.id.log);
     const sameStore = mayAckUnknownCommit({
       store: body.store,
-      ours: this.#parts.services.store.id,
+      ours: this.#parts.store(),
       sequence: body.id.sequence,
       lowest: log.lowest,
     });

@@ -11,7 +11,8 @@ import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
 import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { ParticipantFacts } from "./participant_facts.ts";
+import type { ParticipantFacts, PreparedEffect } from "./participant_facts.ts";
+import { participantMessages } from "./participant_messages.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 type Executed = Extract<Execution, { ok: true }>;
@@ -52,19 +53,7 @@ export class ParticipantEffects {
       },
       journal: (instance, params: { record: ParticipantRecord["kind"]; forced: boolean }) =>
         this.#journal(instance, params.record, params.forced),
-      sendCoordinator: ({ facts }, params: { message: string; retryable?: boolean }) =>
-        this.#tellCoordinator(facts, params),
-      sendPeers: ({ facts }, params: { message: string; to: readonly number[] | "all" }) => {
-        const { id, you: index, epoch } = facts;
-        const all = facts.peers.map((_, peer) => peer).filter((peer) => peer !== index);
-        for (const you of params.to === "all" ? all : params.to) {
-          const to = facts.peers[you];
-          if (to === undefined) continue;
-          services.send(to, params.message, { id, index, you, epoch }, { urgent: true });
-        }
-      },
-      reject: ({ key, facts }) =>
-        services.log("warning", `${key}: unexpected message of ${facts.coordinator}`),
+      ...participantMessages(services, () => services.store.id),
     };
   }
 
@@ -72,12 +61,12 @@ export class ParticipantEffects {
     const { facts, key } = instance;
     if (facts.record !== undefined) {
       // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
-      return this.#parts.locks.acquire(key, facts.keys, () => {
-        this.#parts.step(instance, { type: "granted" });
-      });
+      const granted = () => this.#parts.step(instance, { type: "granted" });
+      return this.#parts.locks.acquire(key, facts.keys, granted, facts.shared);
     }
-    const refusal = this.#parts.executor.begin(key, facts.work, (keys, execution) => {
+    const refusal = this.#parts.executor.begin(key, facts.work, ({ keys, shared }, execution) => {
       facts.keys = keys;
+      facts.shared = shared;
       if (execution.ok) this.#grant(instance, execution);
       else this.#refuse(instance, execution.reason);
     });
@@ -87,8 +76,9 @@ export class ParticipantEffects {
   #grant(instance: Instance<ParticipantFacts>, execution: Executed): void {
     const { facts } = instance;
     const { writes, answer, entries } = execution;
-    const { id, coordinator, peers, you, epoch, keys } = facts;
+    const { id, coordinator, peers, you, epoch, keys, shared } = facts;
     facts.writes = writes;
+    facts.grantedAt = this.#parts.services.clock.wall();
     facts.record = {
       kind: "prepared",
       id,
@@ -96,7 +86,12 @@ export class ParticipantEffects {
       peers,
       you,
       epoch,
-      effect: { keys, writes },
+      effect: {
+        keys,
+        ...(shared.length === 0 ? {} : { shared }),
+        writes,
+        at: facts.grantedAt,
+      } satisfies PreparedEffect,
       answer,
       entries,
       holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),
@@ -122,30 +117,6 @@ export class ParticipantEffects {
     };
     this.#parts.services.journal(record, forced, forced ? durable : undefined);
     this.#parts.written();
-  }
-
-  #tellCoordinator(
-    facts: ParticipantFacts,
-    params: { message: string; retryable?: boolean },
-  ): void {
-    const { id, you: index, epoch, record } = facts;
-    if (facts.coordinator === "") return; // Known from an outcome or a peer's question only.
-    const send = (body: unknown) =>
-      this.#parts.services.send(facts.coordinator, params.message, body, { urgent: true });
-    switch (params.message) {
-      case "voteYes": {
-        const { answer, holders, entries } = record!;
-        const store = this.#parts.services.store.id;
-        return void send({ id, index, store, answer, holders, entries });
-      }
-      case "voteNo": {
-        const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
-        const { retryable = false } = params;
-        return void send({ id, index, retryable, reason: facts.refusal ?? conflict });
-      }
-      default:
-        return void send({ id, index, epoch });
-    }
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   Prepare,
   PreparedRecord,
   TransactionId,
+  TransactionStanding,
 } from "../protocols/two_phase_commit/messages.ts";
 import { hasId, isIndex, isRecord, isStrings } from "./guards.ts";
 import type { Refusal, Writes } from "./ledger.ts";
@@ -30,12 +31,20 @@ export interface ParticipantConfig {
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
+  /** Whether messages and processes keep their times, so that silence means failure; default false. */
+  readonly synchronous?: boolean;
+  /** How long whoever leads a three-phase commit may be silent; 10 s if not given. */
+  readonly silenceMs?: number;
+  /** Who is told of transactions that wait for one another; not given: nobody. */
+  readonly detector?: string;
   /** Roster epoch since which this store has kept these shards. */
   readonly storeSince: number;
   /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
   readonly checkpointBytes?: number;
   /** Handed to the ledger's `seed` when the store is new. */
   readonly seed?: unknown;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** Operations by shard. */
@@ -43,6 +52,14 @@ export type Work = readonly {
   readonly shard: number;
   readonly operations: readonly unknown[];
 }[];
+
+/** Rows that are locked. */
+export interface LockedRows {
+  /** Sorted, each once. */
+  readonly keys: readonly string[];
+  /** Those of them that others may hold as well. */
+  readonly shared: readonly string[];
+}
 
 /** The host's record of one transaction. */
 export interface ParticipantFacts {
@@ -53,15 +70,28 @@ export interface ParticipantFacts {
   you: number;
   readonly epoch: number;
   readonly work: Work;
+  /** What speaks for it when one of a deadlock must be chosen. */
+  readonly standing: TransactionStanding;
   /** Rows it locks. */
   keys: readonly string[];
+  /** Those of them that it only reads. */
+  shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
+  grantedAt: number | undefined;
   /** What a commit will write. */
   writes: Writes | undefined;
   /** Why it voted no. */
   refusal: Refusal | undefined;
+  /** When it began here, or was recovered; milliseconds since 1970. */
+  since: number;
+  /** It was in doubt when the role started. */
+  readonly recovered?: boolean;
 }
+
+/** Of a transaction that nobody has spoken for. */
+export const UNKNOWN_STANDING: TransactionStanding = { begunAt: 0, priority: 0, chosen: 0 };
 
 /** Of a transaction about which nothing but its id is known, or needs to be any more. */
 export function bareFacts(id: TransactionId): ParticipantFacts {
@@ -72,16 +102,20 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     you: 0,
     epoch: 0,
     work: [],
+    standing: UNKNOWN_STANDING,
     keys: [],
+    shared: [],
     record: undefined,
+    grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
+    since: 0,
   };
 }
 
 /** Of a transaction that begins. */
 export function preparedFacts(body: Prepare, coordinator: string): ParticipantFacts {
-  const { id, peers, you, epoch, operations } = body;
+  const { id, peers, you, epoch, operations, standing = UNKNOWN_STANDING } = body;
   return {
     ...bareFacts(id),
     coordinator,
@@ -89,14 +123,26 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
     you,
     epoch,
     work: operations as Work,
+    standing,
   };
 }
+
+/** What a participant writes into the `effect` of its promise. */
+export type PreparedEffect = {
+  readonly keys: readonly string[];
+  readonly shared?: readonly string[];
+  readonly writes: Writes;
+  /** See `grantedAt`; records of older versions lack it. */
+  readonly at?: number;
+};
 
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { keys, writes } = record.effect as { keys: readonly string[]; writes: Writes };
-  return { ...bareFacts(id), coordinator, peers: [...peers], you, epoch, record, keys, writes };
+  const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
+  const locked = { keys, shared, writes };
+  const own = { coordinator, peers: [...peers], you, epoch };
+  return { ...bareFacts(id), ...own, record, grantedAt, ...locked, recovered: true };
 }
 
 /** Whether a body is a `prepare`. */
@@ -106,7 +152,12 @@ export function isPrepare(body: unknown): body is Prepare {
     Array.isArray(body["operations"]) &&
     body["operations"].every((work) =>
       isRecord(work) && isIndex(work["shard"]) && Array.isArray(work["operations"])
-    );
+    ) && (body["standing"] === undefined || isStanding(body["standing"]));
+}
+
+function isStanding(value: unknown): boolean {
+  return isRecord(value) && isIndex(value["begunAt"]) && isIndex(value["priority"]) &&
+    isIndex(value["chosen"]);
 }
 
 /** Whether a body is an `inquiry` of a peer. */

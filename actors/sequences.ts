@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.ts";
-import { nextReservation } from "../protocols/two_phase_commit/rules.ts";
+import type { CoordinatorRecord, TransactionId } from "../protocols/two_phase_commit/messages.ts";
+import { answerUnknown, nextReservation } from "../protocols/two_phase_commit/rules.ts";
 import type { Services } from "../runtime/role.ts";
 
 /** Numbers reserved with one forced record. */
@@ -21,8 +21,12 @@ export class Sequences {
 
   constructor(private readonly services: Services) {}
 
-  /** Goes on after a restart. */
-  recover(found: { readonly next: number; readonly reservedUpTo: number }): void {
+  /** Goes on after a restart. @param open the numbers of what goes on, in any order */
+  recover(
+    found: { readonly next: number; readonly reservedUpTo: number },
+    open: readonly number[],
+  ): void {
+    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.add(sequence);
     this.#next = found.next;
     this.#reservedUpTo = this.#durableUpTo = found.reservedUpTo;
   }
@@ -56,6 +60,17 @@ export class Sequences {
   /** Numbers at or above were never given out. */
   get reservedUpTo(): number {
     return this.#durableUpTo;
+  }
+
+  /** What no record of a transaction means here. */
+  unknown({ log, sequence }: TransactionId): "abort" | "unknown" {
+    return answerUnknown({
+      ownsLog: log === this.services.store.id,
+      logComplete: true,
+      epochCurrent: true,
+      sequence,
+      reservedUpTo: this.#durableUpTo,
+    });
   }
 
   /** A transaction has begun. */

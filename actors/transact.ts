@@ -12,6 +12,13 @@ export interface TransactRequest {
   readonly shards: readonly { readonly shard: number; readonly operations: readonly unknown[] }[];
   /** Whose answer the client gets. */
   readonly answerShard: number;
+  /**
+   * How it is decided; `"2pc"` if not given. `"3pc"` does not block, and needs links on which silence
+   * means failure: on others a partition may split its decision, so ledgers may refuse it.
+   */
+  readonly protocol?: "2pc" | "3pc";
+  /** How much it matters, the more the higher; 0 if not given. */
+  readonly priority?: number;
 }
 
 /** What became of it. Only `committed` changed anything. */
@@ -26,20 +33,36 @@ export type Fate =
     readonly refusal?: Refusal;
   };
 
-/** Whether a body is a {@link TransactRequest}: at least one shard, none twice. */
+/** Whether a body has the shape of a {@link TransactRequest}. */
 export function isTransactRequest(body: unknown): body is TransactRequest {
   if (!isRecord(body) || !isIndex(body["answerShard"]) || !Array.isArray(body["shards"])) {
     return false;
   }
-  const seen = new Set<number>();
-  for (const part of body["shards"]) {
-    if (!isRecord(part) || !isIndex(part["shard"]) || !Array.isArray(part["operations"])) {
-      return false;
-    }
-    if (part["operations"].length === 0 || seen.has(part["shard"])) return false;
-    seen.add(part["shard"]);
-  }
-  return seen.has(body["answerShard"]);
+  if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
+  if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
+  return body["shards"].every((part) =>
+    isRecord(part) && isIndex(part["shard"]) && Array.isArray(part["operations"])
+  );
+}
+
+/** Why a transaction cannot be begun at all. */
+export type TransactProblem =
+  | "emptyTransaction"
+  | "repeatedShard"
+  | "unknownShard"
+  | "unknownAnswerShard";
+
+/** What is wrong with a request, if anything. @param keepers how many shards somebody keeps */
+export function transactProblem(
+  { shards, answerShard }: TransactRequest,
+  keepers: number,
+): TransactProblem | undefined {
+  const seen = new Set(shards.map(({ shard }) => shard));
+  const empty = shards.length === 0 || shards.some(({ operations }) => operations.length === 0);
+  if (empty) return "emptyTransaction";
+  if (seen.size < shards.length) return "repeatedShard";
+  if (shards.some(({ shard }) => shard >= keepers)) return "unknownShard";
+  return seen.has(answerShard) ? undefined : "unknownAnswerShard";
 }
 
 /**

@@ -21,8 +21,14 @@ export interface KnownLog<T> {
 export class Watermarks<T> {
   readonly #logs = new Map<string, KnownLog<T>>();
 
-  /** @param forget asks a transaction to go; it may stay until a later watermark */
-  constructor(private readonly forget: (transaction: T) => void) {}
+  /**
+   * @param forget asks a transaction to go; it may stay until a later watermark
+   * @param raised called with every watermark announced
+   */
+  constructor(
+    private readonly forget: (transaction: T) => void,
+    private readonly raised: (name: string, announced: number) => void = () => {},
+  ) {}
 
   /** The log of a name, empty at first. */
   log(name: string): KnownLog<T> {
@@ -47,6 +53,7 @@ export class Watermarks<T> {
 
   /** Takes note of an announced watermark: what has ended below it may be forgotten. */
   raise(name: string, announced: number): void {
+    this.raised(name, announced);
     const log = this.log(name);
     const before = log.lowest;
     log.lowest = raiseLowest(before, announced);

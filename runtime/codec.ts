@@ -8,6 +8,9 @@
 import { Encoder } from "cbor-x/encode";
 import { Decoder } from "cbor-x/decode";
 import { isDeeper, limitDecoder, MAX_DEPTH } from "./cbor_limits.ts";
+import { CborReader } from "./cbor_reader.ts";
+import { CborWriter } from "./cbor_writer.ts";
+import { Chunks } from "./chunks.ts";
 import type { Address } from "./ports.ts";
 
 /** Largest frame in bytes unless configured otherwise. */
@@ -22,6 +25,11 @@ const encoder = new Encoder(OPTIONS);
 const decoder = new Decoder(OPTIONS);
 limitDecoder();
 
+// What nearly all messages consist of goes past the package: it is made for much more than that.
+const writer = new CborWriter(2 * MAX_FRAME_BYTES);
+const reader = new CborReader();
+const kept = new Chunks();
+
 /** What an envelope may carry besides its body. */
 export interface Metadata {
   /** Correlates an answer with its question; unique per asker and incarnation. */
@@ -30,6 +38,18 @@ export interface Metadata {
   readonly deadline?: number;
   /** W3C trace parent. */
   readonly trace?: string;
+}
+
+/** How far a durable role's journal reaches. */
+export interface LogLength {
+  /** Identity of its store. */
+  readonly id: string;
+  /** Number of the last durable record when the frame was made. */
+  readonly durable: number;
+  /** The same when the role opened its store. */
+  readonly opened: number;
+  /** When that was, in milliseconds since 1970; tells one opening from another. */
+  readonly born: number;
 }
 
 /** One message as the receiver sees it. */
@@ -50,6 +70,8 @@ export interface Envelope {
   readonly clock: readonly number[];
   /** What it carries besides its body. */
   readonly metadata: Metadata;
+  /** Of the sender's journal, if it keeps one. */
+  readonly log?: LogLength;
 }
 
 /** An envelope on its way out: body already coded. */
@@ -72,17 +94,25 @@ export class MalformedFrame extends Error {
 
 /** Codes a value; the result is a copy that may be kept. */
 export function encode(value: unknown): Uint8Array {
-  // encode() returns a view into a buffer it will reuse.
-  return encoder.encode(value).slice() as Uint8Array;
+  writer.begin();
+  writer.value(value);
+  // Both give a view into a buffer of theirs.
+  return kept.copy(writer.end() ?? encoder.encode(value));
 }
 
 /** Decodes a value. @throws {MalformedFrame} if the bytes are not exactly one CBOR item. */
 export function decode(bytes: Uint8Array): unknown {
+  const read = reader.all(bytes, readValue);
+  if (read !== undefined) return read;
   try {
     return decoder.decode(bytes);
   } catch (error) {
     throw new MalformedFrame(`Cannot decode ${bytes.length} bytes: ${(error as Error).message}`);
   }
+}
+
+function readValue(from: CborReader): unknown {
+  return from.value();
 }
 
 /**
@@ -101,24 +131,73 @@ export function decodeBody(bytes: Uint8Array): unknown {
 
 /** Codes a frame; the result is valid until the next call of this module's `encode*`. */
 export function encodeFrame(
-  header: { from: Address; incarnation: number; epoch: number; clock: readonly number[] },
+  header: {
+    from: Address;
+    incarnation: number;
+    epoch: number;
+    clock: readonly number[];
+    log?: LogLength | undefined;
+  },
   envelopes: readonly Outgoing[],
 ): Uint8Array {
+  return writeFrame(header, envelopes) ?? encodeAnyFrame(header, envelopes);
+}
+
+type Header = Parameters<typeof encodeFrame>[0];
+
+function writeFrame(
+  { from, incarnation, epoch, clock, log }: Header,
+  envelopes: readonly Outgoing[],
+): Uint8Array | undefined {
+  writer.begin();
+  writer.array(log === undefined ? 6 : 7);
+  writer.number(VERSION);
+  writer.text(from);
+  writer.number(incarnation);
+  writer.number(epoch);
+  writer.array(clock.length);
+  for (const count of clock) writer.number(count);
+  writer.array(envelopes.length);
+  for (const { to, type, bytes, metadata } of envelopes) {
+    writer.array(metadata === undefined ? 3 : 4);
+    writer.text(to);
+    writer.text(type);
+    writer.bytes(bytes);
+    if (metadata !== undefined) writer.value(metadata);
+  }
+  if (log !== undefined) {
+    writer.array(4);
+    writer.text(log.id);
+    writer.number(log.durable);
+    writer.number(log.opened);
+    writer.number(log.born);
+  }
+  return writer.end();
+}
+
+function encodeAnyFrame(header: Header, envelopes: readonly Outgoing[]): Uint8Array {
   const items = envelopes.map((e) =>
     e.metadata === undefined ? [e.to, e.type, e.bytes] : [e.to, e.type, e.bytes, e.metadata]
   );
-  return encoder.encode([
-    VERSION,
-    header.from,
-    header.incarnation,
-    header.epoch,
-    header.clock,
-    items,
-  ]) as Uint8Array;
+  const { from, incarnation, epoch, clock, log } = header;
+  const frame: unknown[] = [VERSION, from, incarnation, epoch, clock, items];
+  if (log !== undefined) frame.push([log.id, log.durable, log.opened, log.born]);
+  return encoder.encode(frame) as Uint8Array;
 }
 
 function isClock(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function logOf(value: unknown): { readonly log?: LogLength } {
+  if (value === undefined) return {};
+  if (!Array.isArray(value) || value.length !== 4) throw new MalformedFrame("Bad frame header");
+  const [id, durable, opened, born] = value;
+  const numbers = [durable, opened, born].every((n) => Number.isFinite(n) && n >= 0);
+  if (typeof id !== "string" || id.length > 64 || !numbers) {
+    throw new MalformedFrame("Bad frame header");
+  }
+  return { log: { id, durable, opened, born } };
 }
 
 function metadataOf(value: unknown): Metadata {
@@ -138,14 +217,46 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
   if (bytes.length > maxBytes) {
     throw new MalformedFrame(`Frame of ${bytes.length} bytes is larger than ${maxBytes}`);
   }
+  return reader.all(bytes, readFrame) ?? decodeAnyFrame(bytes);
+}
+
+function readFrame(from: CborReader): Envelope[] {
+  const parts = from.array();
+  if ((parts !== 6 && parts !== 7) || from.number() !== VERSION) return from.refuse();
+  const sender = from.text();
+  const incarnation = readCount(from), epoch = readCount(from);
+  const clock: number[] = [];
+  for (let left = from.array(); left > 0; left--) clock.push(readCount(from));
+  const envelopes: Envelope[] = [];
+  for (let left = from.array(); left > 0; left--) {
+    const size = from.array();
+    if (size !== 3 && size !== 4) return from.refuse();
+    const to = from.text(), type = from.text(), bytes = from.bytes();
+    const metadata = size === 4 ? metadataOf(from.value()) : {};
+    envelopes.push({ to, from: sender, type, bytes, incarnation, epoch, clock, metadata });
+  }
+  if (parts === 6) return envelopes;
+  const { log } = logOf(from.value());
+  return log === undefined ? from.refuse() : envelopes.map((each) => ({ ...each, log }));
+}
+
+function readCount(from: CborReader): number {
+  const count = from.number();
+  return Number.isSafeInteger(count) && count >= 0 ? count : from.refuse();
+}
+
+function decodeAnyFrame(bytes: Uint8Array): Envelope[] {
   const frame = decode(bytes);
-  if (!Array.isArray(frame) || frame.length !== 6) throw new MalformedFrame("Not a frame");
+  if (!Array.isArray(frame) || frame.length < 6 || frame.length > 7) {
+    throw new MalformedFrame("Not a frame");
+  }
   const [version, from, incarnation, epoch, clock, items] = frame;
   if (version !== VERSION) throw new MalformedFrame(`Unknown frame version ${String(version)}`);
   if (
     typeof from !== "string" || !Number.isSafeInteger(incarnation) ||
     !Number.isSafeInteger(epoch) || !isClock(clock) || !Array.isArray(items)
   ) throw new MalformedFrame("Bad frame header");
+  const log = logOf(frame[6]);
   return items.map((item: unknown): Envelope => {
     if (!Array.isArray(item)) throw new MalformedFrame("Bad envelope");
     const [to, type, body, metadata] = item;
@@ -161,6 +272,7 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
       epoch,
       clock,
       metadata: metadataOf(metadata),
+      ...log,
     };
   });
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { encodeFrame, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
+import { encodeFrame, type LogLength, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
 import { InFlight } from "./in_flight.ts";
 import { LOCAL_LINK, transit } from "./link_model.ts";
 import type {
@@ -87,6 +87,7 @@ export class Outbox {
     private readonly dead: (reason: DeadLetterReason, envelope: Outgoing) => void,
     private readonly limits: OutboxLimits = LIMITS,
     private readonly witness?: Witness,
+    private readonly log: () => LogLength | undefined = () => undefined,
   ) {}
 
   /** Takes an envelope for the end of the turn. */
@@ -96,11 +97,11 @@ export class Outbox {
       this.dead("oversized", envelope);
       return "unreachable";
     }
-    if (!this.ports.transport.knows(role) || this.#link(nodeOf(role)) === undefined) {
+    const destination = this.ports.transport.knows(role) ? this.#destination(role) : undefined;
+    if (destination === undefined) {
       this.dead("unreachable", envelope);
       return "unreachable";
     }
-    const destination = this.#destination(role);
     const lane = destination.lanes[urgent ? 1 : 0];
     const size = envelope.bytes.length + ENVELOPE_OVERHEAD;
     if (lane.bytes + size > (urgent ? this.limits.reserved : this.limits.normal)) return "full";
@@ -115,9 +116,11 @@ export class Outbox {
     return node === own ? LOCAL_LINK : this.ports.links.get(own, node);
   }
 
-  #destination(role: Address): Destination {
+  /** Undefined where there is no link. One that was laid stays: it is looked for once. */
+  #destination(role: Address): Destination | undefined {
     let destination = this.#destinations.get(role);
     if (destination === undefined) {
+      if (this.#link(nodeOf(role)) === undefined) return undefined;
       const lane = (urgent: boolean): Lane => {
         return { urgent, inFlight: new InFlight(WINDOW), waiting: [], bytes: 0, parked: [] };
       };
@@ -148,8 +151,9 @@ export class Outbox {
     for (const destination of this.#dirty) {
       const [normal, urgent] = destination.lanes;
       // Both must be tried: the urgent lane has room of its own.
-      const stays = [this.#flushLane(destination, urgent), this.#flushLane(destination, normal)];
-      if (!stays.includes(true)) this.#dirty.delete(destination);
+      const urgentStays = this.#flushLane(destination, urgent);
+      const stays = this.#flushLane(destination, normal) || urgentStays;
+      if (!stays) this.#dirty.delete(destination);
     }
     return this.#dirty.size > 0;
   }
@@ -194,7 +198,10 @@ export class Outbox {
         const charged = copy === 0 ? envelopes : [];
         if (lane.parked.length > 0 || !this.#transmit(destination, lane, frame, charged)) {
           // The coder reuses its buffer: what is kept must be a copy.
-          lane.parked.push({ frame: { ...frame, bytes: bytes.slice() }, envelopes: charged });
+          lane.parked.push({
+            frame: { ...frame, bytes: new Uint8Array(bytes) },
+            envelopes: charged,
+          });
         }
       });
       if (lane.parked.length > 0) return true;
@@ -218,6 +225,7 @@ export class Outbox {
       incarnation: this.ports.transport.incarnation,
       epoch: this.epoch(),
       clock: this.ports.nodeClock.tick(),
+      log: this.log(),
     }, envelopes);
     return { envelopes, bytes };
   }

@@ -100,8 +100,8 @@ export interface MessageHandler {
 export interface Role {
   /** What it understands, by message type. */
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  /** Rebuilds state from the store before anything else is served. */
-  recover?(): void;
+  /** Rebuilds state from the store, or from a database, before anything else is served. */
+  recover?(): void | Promise<void>;
   /** Begins to serve. */
   serve?(): void | Promise<void>;
   /** Stops taking new work. */

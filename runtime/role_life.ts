@@ -52,6 +52,8 @@ export class RoleLife {
   readonly #drainers: Envelope[] = [];
   readonly #stoppers: Envelope[] = [];
   #over = false;
+  /** Whether its role has done what it does to serve. */
+  #ready = false;
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
@@ -84,8 +86,14 @@ export class RoleLife {
     return this.#over;
   }
 
+  /** Its process is gone: what its promises still bring about is not done. */
+  halt(): void {
+    this.#over = true;
+  }
+
   /** Gives the chart an event, then performs what it named: never inside of XState. */
   #live(event: RoleEvent): void {
+    if (this.#over) return;
     const before = this.state;
     this.#actor.send(event);
     const effects = this.#effects.splice(0);
@@ -99,7 +107,7 @@ export class RoleLife {
     if (asker !== undefined) {
       if (!STARTABLE.has(this.state)) return this.#parts.fail(asker, "notServing");
       this.#starters.push(asker);
-      if (this.state === "serving") return this.#answer(this.#starters);
+      if (this.#ready) return this.#answer(this.#starters);
     }
     this.#live({ type: "start" });
   }
@@ -143,13 +151,12 @@ export class RoleLife {
     for (const envelope of waiting.splice(0)) this.#parts.reply(envelope, { state: this.state });
   }
 
-  #recover(): void {
+  async #recover(): Promise<void> {
     try {
-      this.#parts.role.recover?.();
-      queueMicrotask(() => {
-        this.#live({ type: "recovered" });
-        this.#parts.wake();
-      });
+      await this.#parts.role.recover?.();
+      if (this.#over) return;
+      this.#live({ type: "recovered" });
+      this.#parts.wake();
     } catch (error) {
       this.crash(error);
     }
@@ -158,6 +165,7 @@ export class RoleLife {
   async #serve(): Promise<void> {
     try {
       await this.#parts.role.serve?.();
+      this.#ready = true;
       this.#answer(this.#starters);
       this.#parts.wake();
     } catch (error) {
@@ -181,6 +189,7 @@ export class RoleLife {
     const { role, journal, fail, now } = this.#parts;
     try {
       await role.stop?.();
+      if (this.#over) return; // Killed meanwhile: it lets go of nothing and answers nobody.
       journal.close();
       this.#live({ type: "stopped" });
       for (const starter of this.#starters.splice(0)) fail(starter, "notServing");
@@ -204,6 +213,7 @@ export class RoleLife {
   /** Ends it at once. */
   crash(error: unknown): void {
     if (this.#over) return;
+    if (this.state !== "stopped") this.#live({ type: "failed" });
     this.#over = true;
     this.#parts.ended(error instanceof Error ? error : new Error(String(error)));
   }

@@ -53,7 +53,7 @@ export const roleMachine: AnyStateMachine = setup({
     drained: { entry: "answerDrain", on: { drain: { actions: "answerDrain" }, stop: "stopping" } },
     stopping: {
       entry: "stop",
-      on: { stopped: "stopped", stop: {}, drain: {}, drained: {}, recovered: {} },
+      on: { stopped: "stopped", stop: {}, drain: {}, recovered: {} },
     },
     stopped: { type: "final" },
     failed: { type: "final" },

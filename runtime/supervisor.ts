@@ -124,8 +124,9 @@ export class Supervisor {
     let reason: string;
     try {
       const spawned = await options.spawner.spawn(facts.spec);
-      if (life === facts.life) this.#spawned(instance, spawned, first);
-      else spawned.terminate(); // A later one was asked for meanwhile.
+      const wanted = life === facts.life && this.#roles.get(key) === instance;
+      if (wanted) this.#spawned(instance, spawned, first);
+      else spawned.terminate(); // A later one was asked for meanwhile, or none any more.
       reason = await spawned.exited;
     } catch (error) {
       reason = (error as Error).message;

@@ -85,8 +85,9 @@ export const supervisionMachine: AnyStateMachine = setup({
       on: {
         spawned: "running",
         exited: ended,
-        hold: { target: "held", actions: "terminate" },
-        retire: { target: "retiring", actions: "terminate" },
+        // Nothing can be ended before it is spawned: what is spawned after all is ended then.
+        hold: "held",
+        retire: "retiring",
       },
     },
     running: {
@@ -110,7 +111,6 @@ export const supervisionMachine: AnyStateMachine = setup({
       after: { backoff: { target: "starting", actions: "countRestart" } },
       on: {
         exited: {}, // The fenced thread has ended after all.
-        spawned: {}, // It ended while its spawner was still waiting for it.
         hold: "held",
         retire: "retired",
       },

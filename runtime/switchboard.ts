@@ -43,6 +43,8 @@ export class Switchboard implements Links {
   readonly #links: Float64Array;
   readonly #slots: Int32Array;
   readonly #clocks: BigInt64Array;
+  /** The same memory, by halves: low first, as on every platform that Deno runs on. */
+  readonly #halves: Uint32Array;
 
   /**
    * A view of a new table, or of one that another thread made.
@@ -64,6 +66,7 @@ export class Switchboard implements Links {
     this.#links = new Float64Array(memory, LINKS_AT, MAX_NODES * MAX_NODES * LINK_SIZE);
     this.#slots = new Int32Array(memory, SLOTS_AT, MAX_SLOTS * SLOT_SIZE);
     this.#clocks = new BigInt64Array(memory, CLOCKS_AT, MAX_NODES * MAX_NODES);
+    this.#halves = new Uint32Array(memory, CLOCKS_AT, 2 * MAX_NODES * MAX_NODES);
   }
 
   /** Epoch of the roster. */
@@ -191,22 +194,34 @@ export class Switchboard implements Links {
   nodeClock(node: string): NodeClock {
     const own = this.#index.get(node);
     if (own === undefined) throw new RangeError(`No node ${node}`);
-    const at = own * MAX_NODES, clocks = this.#clocks, count = this.nodes.length;
+    const at = own * MAX_NODES, clocks = this.#clocks, halves = this.#halves;
+    const count = this.nodes.length;
     return {
       tick() {
         Atomics.add(clocks, at + own, 1n);
         const clock = new Array<number>(count);
-        for (let i = 0; i < count; i++) clock[i] = Number(Atomics.load(clocks, at + i));
+        for (let i = 0; i < count; i++) clock[i] = load(halves, at + i);
         return clock;
       },
       merge(received) {
         for (let i = 0; i < count; i++) {
           // Nobody knows more of this node's events than itself; a liar must not make it overflow.
-          if (i !== own) raise(clocks, at + i, received[i] ?? 0);
+          const to = received[i] ?? 0;
+          if (i !== own && load(halves, at + i) < to) raise(clocks, at + i, to);
         }
         Atomics.add(clocks, at + own, 1n);
       },
     };
+  }
+}
+
+/** A clock's count, without the BigInt that a load of 64 bits makes: see `#halves`. */
+function load(halves: Uint32Array, index: number): number {
+  for (;;) {
+    const high = Atomics.load(halves, 2 * index + 1);
+    const low = Atomics.load(halves, 2 * index);
+    // Counts only grow: if the high half still stands, the low one is of its time.
+    if (Atomics.load(halves, 2 * index + 1) === high) return high * 2 ** 32 + low;
   }
 }
 

@@ -29,9 +29,8 @@ export class Timers {
   /** Sets a timer for the instant `due`, in ms. */
   set(due: number, action: () => void): Timer {
     const timer: Timer = { due, order: this.#order++, action };
-    this.#heap.push(timer);
     this.#live++;
-    this.#up(this.#heap.length - 1);
+    this.#up(timer);
     return timer;
   }
 
@@ -91,39 +90,37 @@ export class Timers {
     this.#heap.length = live.length;
   }
 
-  #before(a: number, b: number): boolean {
-    const x = this.#heap[a]!, y = this.#heap[b]!;
-    return x.due < y.due || (x.due === y.due && x.order < y.order);
-  }
-
-  #swap(a: number, b: number): void {
-    const x = this.#heap[a]!;
-    this.#heap[a] = this.#heap[b]!;
-    this.#heap[b] = x;
-  }
-
-  #up(index: number): void {
+  /** Moves those that come after it down from the end, and puts it where they made room. */
+  #up(timer: Timer): void {
+    const heap = this.#heap;
+    let index = heap.length;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (!this.#before(index, parent)) return;
-      this.#swap(index, parent);
+      if (!isBefore(timer, heap[parent]!)) break;
+      heap[index] = heap[parent]!;
       index = parent;
     }
+    heap[index] = timer;
   }
 
   #pop(): void {
-    const last = this.#heap.pop()!;
-    if (this.#heap.length === 0) return;
-    this.#heap[0] = last;
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return;
     let index = 0;
     for (;;) {
-      const left = 2 * index + 1, right = left + 1;
-      let least = index;
-      if (left < this.#heap.length && this.#before(left, least)) least = left;
-      if (right < this.#heap.length && this.#before(right, least)) least = right;
-      if (least === index) return;
-      this.#swap(index, least);
+      let least = 2 * index + 1;
+      if (least >= size) break;
+      if (least + 1 < size && isBefore(heap[least + 1]!, heap[least]!)) least++;
+      if (!isBefore(heap[least]!, last)) break;
+      heap[index] = heap[least]!;
       index = least;
     }
+    heap[index] = last;
   }
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.due < b.due || (a.due === b.due && a.order < b.order);
 }

@@ -19,7 +19,10 @@ const MAX_FUNCTION_LINES = 70;
 const LONG: Readonly<Record<string, string>> = {};
 
 /** Message types, `folder/type`, that no machine of their folder has to handle, and who does. */
-const HANDLED_ELSEWHERE: Readonly<Record<string, string>> = {};
+const HANDLED_ELSEWHERE: Readonly<Record<string, string>> = {
+  "deadlock/refresh": "a participant's host answers it from its table of locks, without a machine",
+  "deadlock/victim": "a coordinator's host gives the transaction's machine an abort",
+};
 
 /** What gives a protocol a clock, chance, input or output. */
 const IMPURE = new Set(

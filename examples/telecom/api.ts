@@ -9,24 +9,47 @@
  * | `account.debit` | subscriber, amount, idempotencyKey | as above | own, operator |
  * | `account.credit` | subscriber, amount, idempotencyKey | as above | operator |
  * | `account.transfer` | from, to, amount, idempotencyKey | from, to, amount, balance, version | own `from`, operator |
+ * | `account.batch` | operations, idempotencyKey | subscriber, balance, version | operator |
+ * | `account.balances` | subscribers | accounts | operator |
  * | `number.port` | msisdn, toImsi, idempotencyKey | msisdn, imsi, version | operator |
  * | `sim.provision` | imsi, msisdn, balance, idempotencyKey | msisdn, imsi, balance, version | operator |
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
+ * | `fault.exit` | role | done | operator |
+ * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
+ * | `transactions.list` | none | transactions, heuristics, silent | operator |
+ * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |
+ *
+ * Faults are refused unless the cluster was started with `--faults`.
  *
  * @module
  */
 import * as v from "valibot";
 import { type ApiError, apiError, type ErrorName } from "./api_errors.ts";
-import type { MethodName, ReadMethod, ReadParams, WriteMethod, WriteParams } from "./methods.ts";
+import type {
+  Adjustment,
+  FaultMethod,
+  FaultParams,
+  MethodName,
+  OperatorMethod,
+  OperatorParams,
+  ReadMethod,
+  ReadParams,
+  WriteMethod,
+  WriteParams,
+} from "./methods.ts";
+import { operatorMethods } from "./operator_methods.ts";
 import {
   also,
   amount,
   anyObject,
   balance,
+  bounds,
+  change,
   idempotencyKey,
   imsi,
   instant,
+  list,
   msisdn,
   node,
   object,
@@ -52,8 +75,11 @@ export interface Caller {
 export interface Method {
   /** What it does, in a sentence. */
   readonly summary: string;
-  /** `read` looks rows up; `write` runs a transaction; `local` is answered by the gateway. */
-  readonly kind: "read" | "write" | "local";
+  /**
+   * `read` looks rows up; `write` runs a transaction; `fault` breaks something on purpose;
+   * `operator` is about transactions; `local` is answered by the gateway.
+   */
+  readonly kind: "read" | "write" | "fault" | "operator" | "local";
   /** What it takes. */
   readonly params: Shape;
   /** What it gives. */
@@ -69,10 +95,22 @@ export interface Method {
   readonly errors: readonly ErrorName[];
 }
 
+/** Accounts that one request may name. */
+const MOST_ACCOUNTS = 64;
+
 const both: readonly Role[] = ["subscriber", "operator"];
 const operator: readonly Role[] = ["operator"];
 const posting = object({ subscriber: msisdn, amount, idempotencyKey });
 const account = object({ subscriber: msisdn, balance, version });
+const adjustment = object(
+  { subscriber: msisdn, change },
+  { before: bounds, after: bounds },
+);
+
+/** Whether each name comes once. */
+function unique(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
 
 /** The table: every method by name. */
 export const methods: { readonly [M in MethodName]: Method } = {
@@ -133,6 +171,42 @@ export const methods: { readonly [M in MethodName]: Method } = {
     own: "from",
     errors: ["unknown_subscriber", "insufficient_funds", "balance_limit", "key_reused"],
   },
+  "account.batch": {
+    summary: "Change several accounts at once, all or none, if the conditions on their balances " +
+      "hold; the balance answered is the first one's",
+    kind: "write",
+    params: also(
+      object({
+        operations: list(adjustment, MOST_ACCOUNTS, "What to do, each account once"),
+        idempotencyKey,
+      }),
+      ({ operations }) =>
+        unique((operations as readonly Adjustment[]).map(({ subscriber }) => subscriber)),
+      "operations must name each subscriber once",
+    ),
+    result: account,
+    roles: operator,
+    errors: [
+      "unknown_subscriber",
+      "insufficient_funds",
+      "balance_limit",
+      "condition_failed",
+      "key_reused",
+    ],
+  },
+  "account.balances": {
+    summary: "Read several balances in one round: those of one store as of one moment, no older " +
+      "than the last transaction that was answered; those of different stores as of different ones",
+    kind: "read",
+    params: also(
+      object({ subscribers: list(msisdn, MOST_ACCOUNTS, "Whose, each once") }),
+      ({ subscribers }) => unique(subscribers as readonly string[]),
+      "subscribers must name each once",
+    ),
+    result: object({ accounts: list(account, MOST_ACCOUNTS, "In the order asked for") }),
+    roles: operator,
+    errors: ["unknown_subscriber"],
+  },
   "number.port": {
     summary: "Move a number to another SIM; its sessions end",
     kind: "write",
@@ -158,6 +232,7 @@ export const methods: { readonly [M in MethodName]: Method } = {
     own: "msisdn",
     errors: ["unknown_subscriber"],
   },
+  ...operatorMethods,
   "rpc.discover": {
     summary: "This API, as an OpenRPC document",
     kind: "local",
@@ -172,6 +247,8 @@ export const methods: { readonly [M in MethodName]: Method } = {
 export type Call =
   | { [M in WriteMethod]: CallOf<M, "write", WriteParams[M]> }[WriteMethod]
   | { [M in ReadMethod]: CallOf<M, "read", ReadParams[M]> }[ReadMethod]
+  | { [M in FaultMethod]: CallOf<M, "fault", FaultParams[M]> }[FaultMethod]
+  | { [M in OperatorMethod]: CallOf<M, "operator", OperatorParams[M]> }[OperatorMethod]
   | CallOf<"rpc.discover", "local", Readonly<Record<never, never>>>;
 
 /** One method's request. */

@@ -27,10 +27,19 @@ export interface ClusterOptions {
   readonly seed: number | undefined;
   /** Links without delay. */
   readonly fast: boolean;
+  /** Whether operators may order faults. */
+  readonly faults: boolean;
   /** Whether the last line of standard output is the report as JSON. */
   readonly json: boolean;
   /** Where to write every operation of the traffic to. */
   readonly history: string | undefined;
+  /** What differs from the settings of the profile. */
+  readonly settings: {
+    readonly maxConcurrentTransactions?: number;
+    readonly transactionTimeoutMs?: number;
+  };
+  /** What to do about damaged journals: refuse, or keep what is sound. */
+  readonly salvage: boolean;
 }
 
 const VALUES = [
@@ -44,9 +53,12 @@ const VALUES = [
   "seed",
   "report",
   "history",
+  "max-transactions",
+  "transaction-timeout",
 ] as const;
 const MAX_LOAD = 1_000_000;
 const MAX_SUBSCRIBERS = 10_000_000;
+const MAX_TRANSACTIONS = 1_000_000;
 const MAX_SEED = 2 ** 32 - 1;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -71,10 +83,20 @@ The first line on standard error once it serves is "ready URL".
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
   --fast               links without delay, jitter and limit of bandwidth
+  --faults             operators may order faults: end roles, cut and mend links (fault.* of the
+                       API); each order goes into the log
   --report json        print the report as one JSON object, the last line of standard output
   --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:
                        {id, client, op, args, at_us} before it is sent, and
                        {id, at_us, result | error} when it has returned
+  --max-transactions N most transactions that a coordinator runs at once, 1 to ${MAX_TRANSACTIONS};
+                       more are refused, sessions first, provisioning last (default 1000, or what
+                       the profile says)
+  --transaction-timeout DURATION
+                       until a transaction that is not decided is aborted; above the profile's
+                       lock timeout, lease and resend delay (default 5s, or what the profile says)
+  --salvage            with --data: journals that are damaged are not refused; what is sound in
+                       them is kept, what is dropped is told, and they become other logs
   --help               print this
 
 Ctrl-C or SIGTERM stops it in order, within 5 seconds; a second Ctrl-C ends it at once.
@@ -94,7 +116,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   const strays: string[] = [];
   const given = parseArgs([...args], {
     string: VALUES,
-    boolean: ["fast", "help"],
+    boolean: ["fast", "faults", "help", "salvage"],
     alias: { help: "h" },
     unknown: (arg) => {
       strays.push(arg);
@@ -105,7 +127,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
   const empty = VALUES.find((name) => given[name] === "");
   if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
-  const switched = args.find((arg) => /^--(?:fast|help)=(?!true$|false$)/.test(arg));
+  const switched = args.find((arg) => /^--(?:fast|faults|help|salvage)=(?!true$|false$)/.test(arg));
   if (switched !== undefined) strays.push(switched);
   const [stray] = strays;
   if (stray !== undefined) throw refuse(stray);
@@ -129,9 +151,35 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
     fast: given.fast,
+    faults: given.faults,
     json: report === "json",
     history: text("history"),
+    settings: {
+      ...named(
+        "maxConcurrentTransactions",
+        map(
+          text("max-transactions"),
+          (value) => readInteger("max-transactions", value, 1, MAX_TRANSACTIONS),
+        ),
+      ),
+      ...named(
+        "transactionTimeoutMs",
+        map(text("transaction-timeout"), (value) => readDuration(value, "transaction-timeout")),
+      ),
+    },
+    salvage: readSalvage(given.salvage, text("data")),
   };
+}
+
+function named<K extends string>(name: K, value: number | undefined): { [N in K]?: number } {
+  return (value === undefined ? {} : { [name]: value }) as { [N in K]?: number };
+}
+
+function readSalvage(salvage: boolean, data: string | undefined): boolean {
+  if (salvage && data === undefined) {
+    throw new CommandError("Cannot salvage without --data: a fresh folder has nothing in it");
+  }
+  return salvage;
 }
 
 function map<T>(value: string | undefined, read: (value: string) => T): T | undefined {
@@ -147,12 +195,13 @@ function quote(text: string): string {
   return JSON.stringify(text.slice(0, 80));
 }
 
-function readDuration(text: string): number {
+function readDuration(text: string, name = "for"): number {
   const [, digits = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Number(digits) * (UNITS_MS[unit] ?? 0);
   if (ms > 0) return ms;
   throw new CommandError(
-    `Cannot read --for: it must be a duration above 0 such as 10s, 500ms or 2m, got ${quote(text)}`,
+    `Cannot read --${name}: it must be a duration above 0 such as 10s, 500ms or 2m, got ` +
+      quote(text),
   );
 }
 

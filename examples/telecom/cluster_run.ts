@@ -84,6 +84,7 @@ export class ClusterRun {
       subscribers: folder.subscribers,
       http: { hostname: address.hostname, port: address.port },
       fast: options.fast,
+      faults: options.faults,
       seed,
       hooks: {
         log: (at, kind, text) => this.#log(at, kind, text),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Execution, Read, Refusal, Value, Writes } from "../../actors/ledger.ts";
+import type { Bounds } from "./methods.ts";
 import type { Operation } from "./operations.ts";
 import {
   type Account,
@@ -38,6 +39,18 @@ export function keysOf(operation: Operation): readonly string[] {
     default:
       return [accountKey(operation.msisdn)];
   }
+}
+
+/** The rows that operations only look at: accounts that no other operation of the shard changes. */
+export function sharedKeysOf(operations: readonly Operation[]): readonly string[] {
+  const looks = operations.filter((operation) =>
+    operation.op === "adjust" && operation.change === 0
+  );
+  if (looks.length === 0) return [];
+  const changed = new Set(
+    operations.filter((operation) => !looks.includes(operation)).flatMap(keysOf),
+  );
+  return [...new Set(looks.flatMap(keysOf))].filter((key) => !changed.has(key));
 }
 
 function claimKeyOf(claim: Extract<Operation, { op: "claim-key" }>): string {
@@ -127,6 +140,8 @@ function perform(operation: Operation, draft: Draft): Step {
     case "debit":
     case "credit":
       return postAgainstContra(operation, draft);
+    case "adjust":
+      return adjust(operation, draft);
     case "transfer-out":
     case "transfer-in":
       return transferHalf(operation, draft);
@@ -188,6 +203,34 @@ function postAgainstContra(operation: Of<"debit"> | Of<"credit">, draft: Draft):
   const refusal = draft.post(shardOf(msisdn), -change);
   if (refusal !== undefined) return { refusal };
   return { answer: { subscriber: msisdn, balance: account.balance, version: account.version } };
+}
+
+/** Conditions are looked at under the lock: nothing changes between a look and what depends on it. */
+function adjust(operation: Of<"adjust">, draft: Draft): Step {
+  const { msisdn, change, before, after } = operation;
+  const account = draft.account(msisdn);
+  if (account === undefined) return { refusal: unknownSubscriber(msisdn) };
+  const broken = outside(account.balance, before, "before") ??
+    outside(account.balance + change, after, "after");
+  if (broken !== undefined) {
+    return { refusal: refuse("condition_failed", `Cannot go on: ${msisdn} ${broken}`) };
+  }
+  if (change !== 0) {
+    const op = change > 0 ? "credit" : "debit";
+    return postAgainstContra({ op, msisdn, amount: Math.abs(change) }, draft);
+  }
+  return { answer: { subscriber: msisdn, balance: account.balance, version: account.version } };
+}
+
+/** What is wrong with a balance, if anything. */
+function outside(balance: number, { min, max }: Bounds = {}, when: string): string | undefined {
+  if (min !== undefined && balance < min) {
+    return `has ${balance} cents ${when}, must have ${min} at least`;
+  }
+  if (max !== undefined && balance > max) {
+    return `has ${balance} cents ${when}, must have ${max} at most`;
+  }
+  return undefined;
 }
 
 function transferHalf(

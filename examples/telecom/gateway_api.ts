@@ -12,13 +12,16 @@ import type { Look } from "../../actors/edge_cache.ts";
 import { isFate } from "../../actors/transact.ts";
 import type { ReadReply } from "../../actors/reader.ts";
 import { authorize, authorizeResult, type Call, checkCall } from "./api.ts";
-import { apiError, errorOfRefusal } from "./api_errors.ts";
+import { apiError, errorOfRefusal, overloaded } from "./api_errors.ts";
 import {
   answerRefused,
   callError,
   failure,
   firstShard,
   isLookup,
+  orderFault,
+  otherShards,
+  priorityOf,
   readError,
   type WriteCall,
 } from "./gateway_calls.ts";
@@ -32,8 +35,10 @@ import {
   type Result,
 } from "./json_rpc.ts";
 import type { Value } from "../../actors/ledger.ts";
+import { operate } from "./gateway_operator.ts";
 import { openRpcDocument } from "./openrpc.ts";
 import { plan, type PlanContext } from "./plan.ts";
+import type { Protocols } from "./profiles.ts";
 import { answerRead, type ReadQuery } from "./reads.ts";
 import { newSession, sessionKey, sessionsEntry } from "./rows.ts";
 import { bearerToken, isAuthError, type Principal } from "./tokens.ts";
@@ -49,6 +54,8 @@ export interface ApiConfig {
   readonly sessionMs: number;
   /** Attempts of one write, each at another coordinator. */
   readonly attempts: number;
+  /** How each method's transactions are decided; two-phase commit if not given. */
+  readonly protocols?: Protocols;
 }
 
 /** Version of the API, for its OpenRPC document. */
@@ -96,8 +103,10 @@ class TelecomApi implements GatewayApplication {
   }
 
   refuse(reason: "tooLarge" | "overloaded" | "unavailable" | "timeout"): string {
-    const name = reason === "tooLarge" ? "body_too_large" : reason;
-    const entry = alone(apiError(name)).entries[0]!;
+    const error = reason === "overloaded"
+      ? overloaded(this.gateway.retryAfterMs)
+      : apiError(reason === "tooLarge" ? "body_too_large" : reason);
+    const entry = alone(error).entries[0]!;
     return respond(false, [responseTo(entry)])!;
   }
 
@@ -188,6 +197,8 @@ class TelecomApi implements GatewayApplication {
     }
     const denied = authorize(call, caller);
     if (denied !== undefined) return failure(denied);
+    if (call.kind === "fault") return await orderFault(this.gateway, call, caller);
+    if (call.kind === "operator") return await operate(this.gateway, call, caller);
     return call.kind === "read" ? await this.#query(call, caller) : await this.#write(call, caller);
   }
 
@@ -224,8 +235,9 @@ class TelecomApi implements GatewayApplication {
     const ticket = this.gateway.cache.ticket();
     let shard: number | undefined = firstShard(query);
     for (let hops = 0; shard !== undefined && hops < 4; hops++) {
-      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep);
-      if (!call.ok) return failure(readError(call));
+      const also = hops === 0 ? otherShards(query) : [];
+      const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep, also);
+      if (!call.ok) return failure(readError(call, this.gateway.retryAfterMs));
       if (!isReadReply(call.value)) return failure(apiError("internal_error"));
       const reply: ReadReply = call.value;
       for (const [key, value] of reply.rows) rows.set(key, value);
@@ -263,9 +275,15 @@ class TelecomApi implements GatewayApplication {
       const planned = plan(call.method, call.params as never, caller, looked.result);
       if (!planned.ok) return failure(errorOfRefusal(planned.reason));
       const { shards, answerShard } = planned.plan;
-      const request = { shards, answerShard };
+      const protocol = this.config.protocols?.[call.method];
+      const request = {
+        shards,
+        answerShard,
+        priority: priorityOf(call),
+        ...(protocol === undefined ? {} : { protocol }),
+      };
       const done = await this.gateway.transact(request, this.config.attempts);
-      if (!done.ok) return failure(callError(done));
+      if (!done.ok) return failure(callError(done, this.gateway.retryAfterMs));
       if (!isFate(done.value)) return failure(apiError("internal_error"));
       const fate = done.value;
       if (fate.outcome === "committed") return { ok: true, result: fate.answer as Value };

@@ -4,10 +4,12 @@
  * @module
  */
 import type { CallResult } from "../../actors/caller.ts";
+import type { Fault, FaultAnswer, FaultOrder } from "../../actors/faults.ts";
 import { type Gateway, isReadReply } from "../../actors/gateway.ts";
 import type { Refusal } from "../../actors/ledger.ts";
+import { HIGHEST_PRIORITY } from "../../protocols/two_phase_commit/admission.ts";
 import type { Call } from "./api.ts";
-import { type ApiError, apiError, errorOfRefusal } from "./api_errors.ts";
+import { type ApiError, apiError, errorOfRefusal, overloaded } from "./api_errors.ts";
 import type { Result } from "./json_rpc.ts";
 import { argumentsHash } from "./plan.ts";
 import type { ReadQuery } from "./reads.ts";
@@ -18,6 +20,28 @@ import type { Principal } from "./tokens.ts";
 export type WriteCall = Extract<Call, { kind: "write" }>;
 
 type Failed = Extract<CallResult, { ok: false }>;
+
+/** A call that breaks something. */
+export type FaultCall = Extract<Call, { kind: "fault" }>;
+
+/** Hands an operator's order to the cluster, which has the last word. */
+export async function orderFault(
+  gateway: Gateway,
+  call: FaultCall,
+  { subject: by }: Principal,
+): Promise<Result> {
+  const fault: Fault = call.method === "fault.exit"
+    ? { kind: "exit", ...call.params }
+    : { kind: call.method === "fault.heal" ? "heal" : "partition", ...call.params };
+  const order: FaultOrder = { by, fault };
+  const answer = await gateway.oversee("fault", order).catch(() => undefined) as
+    | FaultAnswer
+    | undefined;
+  if (answer === undefined) return failure(apiError("timeout"));
+  if (answer.ok) return { ok: true, result: { done: true } };
+  if (answer.reason === "off") return failure(apiError("forbidden", answer.message, "faults_off"));
+  return failure(apiError("invalid_params", answer.message, "unknown_target"));
+}
 
 /** A result that is an error. */
 export function failure(error: ApiError): Extract<Result, { ok: false }> {
@@ -31,28 +55,43 @@ export function isLookup(error: ApiError): boolean {
     error.code === apiError("expired_session").code;
 }
 
+/** What is turned away last comes highest: what makes subscribers, then what moves their money. */
+export function priorityOf({ method }: WriteCall): number {
+  if (method === "session.open") return 0;
+  return method === "sim.provision" || method === "number.port" ? HIGHEST_PRIORITY : 1;
+}
+
 /** The account whose shard keeps the idempotency key. */
 function firstAccount(call: WriteCall): string {
   if (call.method === "account.transfer") return call.params.from;
+  if (call.method === "account.batch") return call.params.operations[0]!.subscriber;
   return "msisdn" in call.params ? call.params.msisdn : call.params.subscriber;
+}
+
+/** Every other shard that a read needs, as far as its parameters say. */
+export function otherShards({ params }: ReadQuery): readonly number[] {
+  return "subscribers" in params ? params.subscribers.slice(1).map(shardOf) : [];
 }
 
 /** The shard that a read begins at. */
 export function firstShard({ params }: ReadQuery): number {
+  if ("subscribers" in params) return shardOf(params.subscribers[0]!);
   if ("session" in params) return Number(params.session.slice(0, 2));
   if ("imsi" in params) return shardOf(params.imsi);
   return shardOf("subscriber" in params ? params.subscriber : params.msisdn);
 }
 
 /** Nothing was changed by a read that failed. */
-export function readError({ reason }: Failed): ApiError {
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
+export function readError({ reason }: Failed, retryAfterMs: number): ApiError {
+  if (reason === "overloaded") return overloaded(retryAfterMs);
+  return apiError("unavailable", undefined, reason);
 }
 
 /** A write that failed may have been done. */
-export function callError({ reason, unknown }: Failed): ApiError {
+export function callError({ reason, unknown }: Failed, retryAfterMs: number): ApiError {
   if (unknown) return apiError("timeout");
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
+  if (reason === "overloaded") return overloaded(retryAfterMs);
+  return apiError("unavailable", undefined, reason);
 }
 
 /**

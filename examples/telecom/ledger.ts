@@ -7,8 +7,8 @@
  * @module
  */
 import type { Ledger } from "../../actors/ledger.ts";
-import { execute, keysOf } from "./execution.ts";
-import { type Operation, parseOperations } from "./operations.ts";
+import { execute, keysOf, sharedKeysOf } from "./execution.ts";
+import { isOverBalances, type Operation, parseOperations } from "./operations.ts";
 import { entryOf, isClaimQuery, isReadQuery, readKeys } from "./reads.ts";
 import { isExpired, seedSubscribers, shardName, shardOfKey } from "./rows.ts";
 import { verifyWrites } from "./verify.ts";
@@ -19,8 +19,10 @@ export * from "../../actors/ledger.ts";
 export const telecomLedger: Ledger<Operation> = {
   parse: parseOperations,
   keys: (operations) => [...new Set(operations.flatMap(keysOf))].sort(),
+  sharedKeys: sharedKeysOf,
   execute,
   verify: verifyWrites,
+  needsSynchrony: (operations) => operations.some(isOverBalances),
   readKeys: (query, rows) => {
     if (isReadQuery(query)) return readKeys(query.method, query.params, rows);
     return isClaimQuery(query) && !rows.has(query.claim) ? [query.claim] : [];

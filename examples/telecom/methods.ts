@@ -13,6 +13,7 @@ export type WriteParams = {
   "account.debit": Posting;
   "account.credit": Posting;
   "account.transfer": Transfer;
+  "account.batch": Batch;
   "number.port": Port;
   "sim.provision": Provision;
 };
@@ -21,6 +22,7 @@ export type WriteParams = {
 export type ReadParams = {
   "session.validate": { readonly session: string };
   "account.balance": { readonly subscriber: string };
+  "account.balances": { readonly subscribers: readonly string[] };
   "subscriber.get": { readonly msisdn: string } | { readonly imsi: string };
 };
 
@@ -39,6 +41,26 @@ export type Transfer = {
   readonly idempotencyKey: string;
 };
 
+/** Parameters of `account.batch`. */
+export type Batch = {
+  readonly operations: readonly Adjustment[];
+  readonly idempotencyKey: string;
+};
+
+/** One account of a batch. */
+export type Adjustment = {
+  readonly subscriber: string;
+  /** Cents to add, or to take where it is negative; 0 only looks. */
+  readonly change: number;
+  /** What the balance must be before. */
+  readonly before?: Bounds;
+  /** What the balance must be after. */
+  readonly after?: Bounds;
+};
+
+/** Cents at least and at most. */
+export type Bounds = { readonly min?: number; readonly max?: number };
+
 /** Parameters of `number.port`. */
 export type Port = {
   readonly msisdn: string;
@@ -54,11 +76,51 @@ export type Provision = {
   readonly idempotencyKey: string;
 };
 
+/** What an order of a fault takes, by method. */
+export type FaultParams = {
+  "fault.exit": { readonly role: string };
+  "fault.partition": { readonly links: readonly Link[] };
+  "fault.heal": { readonly links: readonly Link[] };
+};
+
+/** A link in one direction. */
+export type Link = { readonly from: string; readonly to: string };
+/** What a look at transactions, or a decision about one, takes, by method. */
+export type OperatorParams = {
+  "transactions.list": Readonly<Record<never, never>>;
+  "transactions.resolve": Resolve;
+};
+
+/** Parameters of `transactions.resolve`. */
+export type Resolve = {
+  readonly id: string;
+  readonly decision: "commit" | "abort";
+  readonly reason: string;
+};
+
+/** A method about transactions themselves. */
+export type OperatorMethod = keyof OperatorParams;
+
 /** A method that changes rows, through a transaction. */
 export type WriteMethod = keyof WriteParams;
+
+const MONEY = new Set<WriteMethod>([
+  "account.debit",
+  "account.credit",
+  "account.transfer",
+  "sim.provision",
+]);
+
+/** Whether a method changes balances. */
+export function movesMoney(method: WriteMethod): boolean {
+  return MONEY.has(method);
+}
 
 /** A method that only reads rows. */
 export type ReadMethod = keyof ReadParams;
 
+/** A method that breaks something on purpose. */
+export type FaultMethod = keyof FaultParams;
+
 /** Every method of the API. */
-export type MethodName = WriteMethod | ReadMethod | "rpc.discover";
+export type MethodName = WriteMethod | ReadMethod | FaultMethod | OperatorMethod | "rpc.discover";

@@ -73,7 +73,8 @@ function errorsOf(method: Method): readonly ErrorName[] {
   const guarded: readonly ErrorName[] = method.roles.length === 0
     ? []
     : ["unauthenticated", "forbidden"];
-  const contended: readonly ErrorName[] = method.kind === "local" ? [] : ["conflict"];
+  const shared = method.kind === "read" || method.kind === "write";
+  const contended: readonly ErrorName[] = shared ? ["conflict"] : [];
   return [...method.errors, ...guarded, ...contended, ...common];
 }
 

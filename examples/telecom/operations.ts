@@ -5,6 +5,7 @@
  * |---|---|---|
  * | `claim-key` | the first account | takes an idempotency key, or finds the first answer |
  * | `debit`, `credit` | the account | moves cents between the account and the shard's contra |
+ * | `adjust` | the account | either of them, or neither, if the balance is within bounds |
  * | `transfer-out`, `transfer-in` | each account | the two halves of one transfer |
  * | `provision-account` | the new number | a new account, its balance taken from the contra |
  * | `port-account` | the number | puts the number on another SIM |
@@ -15,6 +16,7 @@
  * @module
  */
 import * as v from "valibot";
+import type { Bounds } from "./methods.ts";
 import { MAX_CENTS, shardOf } from "./rows.ts";
 
 /** One step of a transaction at one shard. Amounts are integer cents. */
@@ -29,6 +31,14 @@ export type Operation =
   }
   | { readonly op: "debit"; readonly msisdn: string; readonly amount: number }
   | { readonly op: "credit"; readonly msisdn: string; readonly amount: number }
+  | {
+    readonly op: "adjust";
+    readonly msisdn: string;
+    /** Cents to add, or to take where negative; 0 only looks. */
+    readonly change: number;
+    readonly before?: Bounds;
+    readonly after?: Bounds;
+  }
   | {
     readonly op: "transfer-out";
     readonly msisdn: string;
@@ -74,6 +84,11 @@ const text = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,128}$/));
 const amount = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(MAX_CENTS));
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+const bounds = v.strictObject({
+  min: v.exactOptional(v.pipe(whole, v.maxValue(MAX_CENTS))),
+  max: v.exactOptional(v.pipe(whole, v.maxValue(MAX_CENTS))),
+});
+
 const operationsSchema = v.array(v.variant("op", [
   v.strictObject({
     op: v.literal("claim-key"),
@@ -83,6 +98,13 @@ const operationsSchema = v.array(v.variant("op", [
     hash: text,
   }),
   v.strictObject({ op: v.picklist(["debit", "credit"]), msisdn: digits, amount }),
+  v.strictObject({
+    op: v.literal("adjust"),
+    msisdn: digits,
+    change: v.pipe(v.number(), v.safeInteger()),
+    before: v.exactOptional(bounds),
+    after: v.exactOptional(bounds),
+  }),
   v.strictObject({ op: v.literal("transfer-out"), msisdn: digits, to: digits, amount }),
   v.strictObject({ op: v.literal("transfer-in"), msisdn: digits, from: digits, amount }),
   v.strictObject({
@@ -127,4 +149,17 @@ export function parseOperations(value: unknown, shard: number): readonly Operati
   const stray = operations.find((operation) => shardOfOperation(operation) !== shard);
   if (stray === undefined) return operations;
   return `Cannot execute ${stray.op} at shard ${shard}: it belongs to ${shardOfOperation(stray)}`;
+}
+
+const OVER_BALANCES = new Set([
+  "debit",
+  "credit",
+  "transfer-out",
+  "transfer-in",
+  "provision-account",
+]);
+
+/** Whether an operation changes a balance, so that its transaction must never be decided twice. */
+export function isOverBalances({ op }: Operation): boolean {
+  return OVER_BALANCES.has(op);
 }

@@ -62,6 +62,14 @@ const drafts: {
       entries: [from, to],
     };
   },
+  "account.batch": ({ operations }) => ({
+    operations: operations.map(({ subscriber: msisdn, ...rest }) => ({
+      op: "adjust",
+      msisdn,
+      ...rest,
+    })),
+    entries: operations.map(({ subscriber }) => subscriber),
+  }),
   "number.port": ({ msisdn, toImsi }, context) => {
     const fromImsi = needed(context.fromImsi, "number.port", "fromImsi");
     return {

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { builtInProfiles } from "./built_in_profiles.ts";
+import { movesMoney } from "./methods.ts";
 import { linkBetween } from "./profile_links.ts";
 import { profileSchema } from "./profile_schema.ts";
 import { type LoadedProfile, type NodeRole, type Profile, type Tier, tiers } from "./profiles.ts";
@@ -67,6 +68,7 @@ const rules: readonly Rule[] = [
   pbftHolds,
   copiesFit,
   timesFit,
+  protocolsFit,
 ];
 
 function nodesFit({ nodes }: Profile): string | undefined {
@@ -161,4 +163,16 @@ function timesFit({ settings }: Profile): string | undefined {
     return `settings.${key} must be below transactionTimeoutMs, ${most}, got ${settings[key]}`;
   }
   return undefined;
+}
+
+/** A partition splits the decision of three-phase commit: money would be made or lost. */
+function protocolsFit(
+  { settings: { protocols = {}, synchronous = false } }: Profile,
+): string | undefined {
+  if (synchronous) return undefined;
+  const methods = Object.keys(protocols) as (keyof typeof protocols)[];
+  const method = methods.find((name) => protocols[name] === "3pc" && movesMoney(name));
+  if (method === undefined) return undefined;
+  return `settings.protocols.${method} must be 2pc, got 3pc: a partition would split its ` +
+    `decision, unless settings.synchronous is true`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { VICTIM_POLICIES } from "../../protocols/deadlock/victims.ts";
 import { type Profile, type ProfileInput, roles, tiers } from "./profiles.ts";
 
 const below = (least: number, expected: string) =>
@@ -69,15 +70,30 @@ const linkSchema = v.strictObject({
   ),
 });
 
+const protocol = v.exactOptional(v.picklist(["2pc", "3pc"], "must be 2pc or 3pc"));
+
 const settingsSchema = v.strictObject({
   heartbeatIntervalMs: v.exactOptional(positive, 1000),
   missedLimit: v.exactOptional(count, 3),
   transactionTimeoutMs: v.exactOptional(positive, 5000),
   maxConcurrentTransactions: v.exactOptional(count, 1000),
   lockTimeoutMs: v.exactOptional(amount, 150),
+  victimPolicy: v.exactOptional(
+    v.picklist(VICTIM_POLICIES, `must be one of ${VICTIM_POLICIES.join(", ")}`),
+    "least-work",
+  ),
   leaseMs: v.exactOptional(positive, 2000),
   driftPpm: v.exactOptional(amount, 200),
   resendMs: v.exactOptional(positive, 250),
+  synchronous: v.exactOptional(v.boolean("must be true or false")),
+  protocols: v.exactOptional(v.strictObject({
+    "account.debit": protocol,
+    "account.credit": protocol,
+    "account.transfer": protocol,
+    "number.port": protocol,
+    "sim.provision": protocol,
+    "session.open": protocol,
+  })),
   pbft: v.strictObject({ group: v.array(end, "must be a list of nodes"), f: whole }),
   storage: v.strictObject({ copies: count }),
 });

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { VictimPolicy } from "../../protocols/deadlock/victims.ts";
+import type { WriteMethod } from "./methods.ts";
+
 /** The three tiers. */
 export const tiers = ["edge", "core", "cloud"] as const;
 
@@ -79,6 +82,9 @@ export interface ProfileLink extends LinkFigures {
   readonly use?: "primary" | "backup" | "replication";
 }
 
+/** How transactions are decided, by method. */
+export type Protocols = { readonly [M in WriteMethod]?: "2pc" | "3pc" };
+
 /** Times, limits and promises. */
 export interface ProfileSettings {
   /** How often a node says that it is alive, in milliseconds. */
@@ -91,12 +97,21 @@ export interface ProfileSettings {
   readonly maxConcurrentTransactions: number;
   /** How long a participant waits for a lock before it votes no, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** Which transaction of a deadlock gives way and is begun again. */
+  readonly victimPolicy: VictimPolicy;
   /** How long an edge may answer from a cache entry without renewing it, in milliseconds. */
   readonly leaseMs: number;
   /** How far clocks may drift apart, in parts per million. */
   readonly driftPpm: number;
   /** When an unanswered message is first sent again, in milliseconds. */
   readonly resendMs: number;
+  /**
+   * True where messages and processes keep their times, so that a node that is silent has failed: what
+   * three-phase commit of money needs. False if not given: no network of packets is.
+   */
+  readonly synchronous?: boolean;
+  /** How each method's transactions are decided, if not by two-phase commit. */
+  readonly protocols?: Protocols;
   /** The nodes that agree by PBFT, and how many of them may lie. */
   readonly pbft: { readonly group: readonly string[]; readonly f: number };
   /** On how many distinct nodes each datum is kept. */

@@ -35,6 +35,9 @@ export function readKeys<M extends ReadMethod>(
   params: ReadParams[M],
   rows: Rows = new Map(),
 ): readonly string[] {
+  if ("subscribers" in params) {
+    return params.subscribers.map(accountKey).filter((key) => !rows.has(key));
+  }
   const pointer = pointerKey(params);
   if (pointer !== undefined && !rows.has(pointer)) return [pointer];
   const msisdn = numberOf(params, rows);
@@ -55,6 +58,7 @@ export function answerRead<M extends ReadMethod>(
   nowMs: number,
 ): ReadAnswer {
   if ("session" in params) return answerSession(params.session, rows, nowMs);
+  if ("subscribers" in params) return answerBalances(params.subscribers, rows);
   const msisdn = numberOf(params, rows);
   const account = msisdn === undefined ? undefined : accountOf(msisdn, rows);
   if (account === undefined) {
@@ -70,6 +74,16 @@ export function answerRead<M extends ReadMethod>(
     ? { subscriber: account.msisdn, balance, version }
     : { msisdn: account.msisdn, imsi, homeEdge, balance, version };
   return { ok: true, answer };
+}
+
+function answerBalances(subscribers: readonly string[], rows: Rows): ReadAnswer {
+  const unknown = subscribers.find((msisdn) => accountOf(msisdn, rows) === undefined);
+  if (unknown !== undefined) return { ok: false, reason: unknownSubscriber(unknown) };
+  const accounts = subscribers.map((subscriber) => {
+    const { balance, version } = accountOf(subscriber, rows)!;
+    return { subscriber, balance, version };
+  });
+  return { ok: true, answer: { accounts } };
 }
 
 function answerSession(session: string, rows: Rows, nowMs: number): ReadAnswer {

@@ -12,6 +12,7 @@ export type RefusalCode =
   | "unknown_subscriber"
   | "insufficient_funds"
   | "balance_limit"
+  | "condition_failed"
   | "duplicate_imsi"
   | "duplicate_msisdn"
   | "same_account"

@@ -42,21 +42,41 @@ function integer(description: string, minimum: number): Shape {
   };
 }
 
-/** An object of exactly these fields. */
-export function object(fields: Fields): Shape {
+/** An object of exactly these fields; those of `optional` may be left out. */
+export function object(fields: Fields, optional: Fields = {}): Shape {
   const entries = Object.entries(fields);
-  const names = Object.keys(fields);
+  const others = Object.entries(optional);
+  const names = [...Object.keys(fields), ...Object.keys(optional)];
   return {
     schema: v.strictObject(
-      Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
+      Object.fromEntries([
+        ...entries.map(([name, { schema }]) => [name, schema] as const),
+        ...others.map(([name, { schema }]) => [name, v.exactOptional(schema)] as const),
+      ]),
       (issue) => objectMessage(issue, names),
     ),
     json: {
       type: "object",
-      properties: Object.fromEntries(entries.map(([name, { json }]) => [name, json])),
-      required: names,
+      properties: Object.fromEntries(
+        [...entries, ...others].map(([name, { json }]) => [name, json]),
+      ),
+      required: Object.keys(fields),
       additionalProperties: false,
     },
+  };
+}
+
+/** A list of 1 to `most` of a shape. */
+export function list(of: Shape, most: number, description: string): Shape {
+  const message = (issue: { received: string }) =>
+    `must be a list of 1 to ${most}, got ${issue.received}`;
+  return {
+    schema: v.pipe(
+      v.array(of.schema, message),
+      v.minLength(1, message),
+      v.maxLength(most, message),
+    ),
+    json: { type: "array", description, items: of.json, minItems: 1, maxItems: most },
   };
 }
 
@@ -110,6 +130,18 @@ export const imsi: Shape = text("The SIM: 14 or 15 digits", /^\d{14,15}$/, "14 o
 /** Cents to move. */
 export const amount: Shape = integer("Cents, more than none", 1);
 
+/** Cents to add, or to take where negative. */
+export const change: Shape = integer(
+  "Cents to add, or to take where negative; 0 only looks",
+  -MAX_CENTS,
+);
+
+/** What a balance must be. */
+export const bounds: Shape = object({}, {
+  min: integer("Cents, at least", 0),
+  max: integer("Cents, at most", 0),
+});
+
 /** Cents there are. */
 export const balance: Shape = integer("Cents", 0);
 
@@ -135,7 +167,50 @@ export const session: Shape = text(
 );
 
 /** A node's name. */
-export const node: Shape = text("An edge node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+export const node: Shape = text("A node, such as edge-1", /^[a-z][a-z0-9-]*$/, "a name");
+
+/** A role, by its address. */
+export const role: Shape = text(
+  "A role, such as core-1/coordinator",
+  /^[a-z][a-z0-9-]*\/[a-z]+$/,
+  "NODE/ROLE",
+);
+
+/** Directed links, by the nodes they join. */
+export const links: Shape = list(
+  object({ from: node, to: node }),
+  1024,
+  "Links, each in one direction",
+);
+
+/** The id of a transaction. */
+export const transactionId: Shape = text(
+  "The log of its coordinator, a colon, and its number in it, as transactions.list gives it",
+  /^[0-9a-f-]{36}:(0|[1-9]\d{0,15})$/,
+  "an id such as transactions.list gives",
+);
+
+/** What an operator decides. */
+export const decision: Shape = text("commit or abort", /^(?:commit|abort)$/, "commit or abort");
+
+/** Why an operator decides so. */
+export const reason: Shape = text(
+  "Why, for the audit",
+  /^[^\p{Cc}]{1,200}$/u,
+  "1 to 200 characters without line breaks",
+);
+
+/** A list of objects. */
+export const records: Shape = {
+  schema: v.array(v.record(v.string(), v.unknown())),
+  json: { type: "array", items: { type: "object" } },
+};
+
+/** A list of addresses of roles. */
+export const addresses: Shape = {
+  schema: v.array(v.string()),
+  json: { type: "array", items: { type: "string" } },
+};
 
 /** Always true. */
 export const yes: Shape = {

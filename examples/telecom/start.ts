@@ -32,6 +32,8 @@ export interface TelecomOptions {
   readonly http?: { readonly hostname: string; readonly port: number } | undefined;
   /** Links without delay, jitter and limit of bandwidth. Default false. */
   readonly fast?: boolean | undefined;
+  /** Whether operators may order faults. Default false. */
+  readonly faults?: boolean | undefined;
   /** Seed of the link models' randomness. Default 1. */
   readonly seed?: number | undefined;
   readonly hooks?: ClusterHooks | undefined;
@@ -65,7 +67,7 @@ export function composeCluster(options: TelecomOptions): Composition {
 
 /** What the cluster of a profile consists of. */
 export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hooks">): ClusterPlan {
-  const { profile, publicKey, data, subscribers, http } = options;
+  const { profile, publicKey, data, subscribers, http, faults = false } = options;
   const own = (file: string) => new URL(file, import.meta.url).href;
   const edges = namesOf(profile, "gateway");
   return {
@@ -85,9 +87,11 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
       edges,
       sessionMs: SESSION_MS,
       attempts: ATTEMPTS,
+      protocols: profile.settings.protocols ?? {},
     } satisfies ApiConfig,
     seed: { subscribers, edges } satisfies SeedOptions,
     data,
+    faults,
     ...(http === undefined ? {} : { http }),
   };
 }

@@ -158,7 +158,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       on: {
         voteYes: [
           { guard: "isLastVoteOfHeldEntry", target: "holding", actions: "countVote" },
-          { guard: "isLastVote", target: "deciding", actions: "countVote" },
+          { guard: "isLastVote", target: "deciding" },
           { guard: "isParticipant", actions: "countVote" }, // A repeated vote counts once.
         ],
         voteNo: {
@@ -198,7 +198,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       after: { leaseWait: "deciding" }, // Whoever has not answered may no longer trust its copy.
       on: {
         held: [
-          { guard: "isLastHeld", target: "deciding", actions: "countHeld" },
+          { guard: "isLastHeld", target: "deciding" },
           { guard: "isHolder", actions: "countHeld" },
         ],
         abort: { target: "aborted", actions: replyRequested }, // Nothing is decided yet.
@@ -241,7 +241,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       entry: releaseHolders("commit"),
       on: {
         ack: [
-          { guard: "isLastAck", target: "ended", actions: "countAck" },
+          { guard: "isLastAck", target: "ended" },
           { guard: "isParticipant", actions: "countAck" },
         ],
         inquiry: { guard: "isParticipant", actions: tellSender },

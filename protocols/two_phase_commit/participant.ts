@@ -139,7 +139,7 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
       after: {
         lockTimeout: {
           target: "votedNo",
-          actions: ["withdraw", { type: "noteRetryable", params: { retryable: true } }],
+          actions: "withdraw",
         },
       },
       on: {
@@ -237,7 +237,7 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
     },
 
     refusing: {
-      entry: ["release", journal("refused", true)],
+      entry: journal("refused", true),
       on: {
         journaled: {
           guard: isAwaited("refused"),

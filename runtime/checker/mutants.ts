@@ -2,8 +2,11 @@
  * Machines that differ from a given one in one place, made from its own configuration: what a
  * checker that is worth its name must tell from the original.
  *
- * Each guard is forced true and negated; each handler deleted, and each of its alternatives; each target moved to the next sibling
- * and taken away; each wait for a durable record skipped.
+ * - each guard is forced true and negated; forced false is the alternative deleted;
+ * - each handler is deleted, and each of its alternatives;
+ * - each target is moved to the next sibling and taken away;
+ * - each wait for a durable record is skipped;
+ * - each effect and each note of a fact is left out, and each record that is forced is made lazy.
  *
  * @module
  */
@@ -39,16 +42,28 @@ export function mutantsOf(machine: AnyStateMachine, wait = "journaled"): readonl
     mutants.push({ of: machine.id, id: `${machine.id} ${id}`, machine: build });
   };
   visit(machine.config, [], (state, path) => {
-    for (const group of ["on", "after"]) {
-      for (const [key, handler] of Object.entries((state as Config)[group] ?? {})) {
-        const at = [...path, group, key];
-        add(`${name(at)} deleted`, (config) => delete parentOf(config, at)[key]);
-        mutateHandler(machine.config, at, handler, add);
-        if (key === wait) skipWait(at, path, handler, add);
-      }
+    for (const [at, handler] of handlersOf(state, path)) {
+      const key = at.at(-1)!;
+      add(`${name(at)} deleted`, (config) => delete parentOf(config, at)[key]);
+      mutateHandler(machine.config, at, handler, add);
+      if (key === wait) skipWait(at, path, handler, add);
     }
+    for (const group of ["entry", "exit"]) mutateActions(state[group], [...path, group], add);
   });
   return mutants;
+}
+
+/** By event, by delay, and at once. */
+function handlersOf(state: Config, path: Path): [at: Path, handler: Config][] {
+  const named = ["on", "after"].flatMap((group) =>
+    Object.entries(state[group] ?? {}).map(([key, handler]): [Path, Config] => {
+      return [[...path, group, key], handler];
+    })
+  );
+  return ["always", "onDone"].reduce(
+    (all, key) => state[key] === undefined ? all : [...all, [[...path, key], state[key]]],
+    named,
+  );
 }
 
 /** A copy of a machine made the way mutants are, with nothing changed: nobody may find it. */
@@ -67,9 +82,10 @@ function mutateHandler(root: Config, at: Path, handler: Config, add: Add): void 
   const candidates = Array.isArray(handler) ? handler : [handler];
   candidates.forEach((candidate, i) => {
     const where = Array.isArray(handler) ? [...at, i] : at;
-    const { guard, target } = typeof candidate === "string"
-      ? { guard: undefined, target: candidate }
+    const { guard, target, actions } = typeof candidate === "string"
+      ? { guard: undefined, target: candidate, actions: undefined }
       : candidate;
+    mutateActions(actions, [...where, "actions"], add);
     if (guard !== undefined) {
       const said = `${name(where)} guard ${typeof guard === "string" ? guard : guard.type}`;
       add(`${said} forced true`, (config) => delete find(config, where).guard);
@@ -92,6 +108,27 @@ function mutateHandler(root: Config, at: Path, handler: Config, add: Add): void 
   });
 }
 
+/** Each action of a place is left out; what was to be on disk before anything else need not be. */
+function mutateActions(actions: Config, at: Path, add: Add): void {
+  if (actions === undefined) return;
+  const list = Array.isArray(actions) ? actions : [actions];
+  list.forEach((action, i) => {
+    const { type = "", params } = typeof action === "string" ? { type: action } : action;
+    const where = Array.isArray(actions) ? [...at, i] : at;
+    const last = where.at(-1)!;
+    add(`${name(where)} ${type} left out`, (config) => {
+      const parent = parentOf(config, where);
+      if (Array.isArray(parent)) parent.splice(i, 1);
+      else delete parent[last];
+    });
+    if (params?.forced !== true) return;
+    add(`${name(where)} ${type} ${params.record} made lazy`, (config) => {
+      const there = find(config, where);
+      parentOf(config, where)[last] = { ...there, params: { ...there.params, forced: false } };
+    });
+  });
+}
+
 /** The state is left at once, whatever it waited for. */
 function skipWait(at: Path, state: Path, handler: Config, add: Add): void {
   const candidates = Array.isArray(handler) ? handler : [handler];
@@ -104,10 +141,16 @@ function skipWait(at: Path, state: Path, handler: Config, add: Add): void {
   });
 }
 
+const HANDLERS: ReadonlySet<string | number> = new Set(["on", "after"]);
+
 /** The state after the target among those of its parent, not the one the transition leaves. */
 function siblingOf(root: Config, at: Path, target: string): string | undefined {
-  const [parent, own] = [at.slice(0, -3), at.at(-3)];
-  const siblings = Object.keys(find(root, parent)["states"] ?? find(root, parent));
+  // A transition of a state names its siblings, one that begins with a dot its own children.
+  const state = at.slice(0, typeof at.at(-2) === "string" && HANDLERS.has(at.at(-2)!) ? -2 : -1);
+  const inner = target.startsWith(".");
+  const own = inner ? undefined : state.at(-1);
+  const siblings = Object.keys(inner ? find(root, state).states : find(root, state.slice(0, -1)))
+    .map((name) => inner ? `.${name}` : name);
   if (!siblings.includes(target)) return undefined;
   const start = siblings.indexOf(target);
   for (let step = 1; step < siblings.length; step++) {

@@ -25,11 +25,16 @@ export class Conditions {
   readonly slowness: Map<string, number> = new Map();
   /** Added to the delay of packets between nodes. */
   tail: Tail | undefined;
+  /** What the next packet between nodes is held up by on top, in ms; once. */
+  snag = 0;
   /** Probability that a crash leaves a torn write on the disk, of a batch that was on its way. */
   torn = 0;
 
   /** What a packet is held up by, in ms. @param chance uniform in [0, 1) */
   heldUp(chance: number): number {
+    const { snag } = this;
+    this.snag = 0;
+    if (snag > 0) return snag;
     if (this.tail === undefined) return 0;
     const { meanMs, shape, mostMs } = this.tail;
     // Lomax: Pareto moved to begin at 0; its mean is scale / (shape - 1).

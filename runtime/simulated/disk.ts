@@ -55,6 +55,8 @@ export class Disk {
   failure: string | undefined;
   /** Torn writes found and dropped. */
   torn = 0;
+  /** Records and rows that crashes took before they were durable. */
+  lost = 0;
   /** The last write is there in part. */
   #half = false;
 

@@ -67,6 +67,7 @@ export class Process implements Spawned {
   readonly #exit = Promise.withResolvers<string>();
   #store: SimulatedStore | undefined;
   #turn: Timer | undefined;
+  readonly #takes = (): void => this.#take();
   #gone = false;
   #paused = false;
   #doomed = false;
@@ -110,7 +111,7 @@ export class Process implements Spawned {
       if (this.#turn.due <= due) return;
       scheduler.cancel(this.#turn);
     }
-    this.#turn = scheduler.at(due, () => this.#take());
+    this.#turn = scheduler.at(due, this.#takes);
   }
 
   #take(): void {
@@ -123,6 +124,16 @@ export class Process implements Spawned {
     if (again || (next !== undefined && next <= clock.now())) return this.wake();
     const due = next === undefined ? Infinity : clock.trueTime(next);
     this.#schedule(Math.min(due, scheduler.now() + BEAT_MS));
+  }
+
+  /** Whether its node is slow. */
+  get slow(): boolean {
+    return this.options.slowness() !== undefined;
+  }
+
+  /** Batches of its store that are not durable yet. */
+  get unsynced(): number {
+    return this.#store?.unsynced ?? 0;
   }
 
   /** Messages in its mailbox. */
@@ -161,6 +172,7 @@ export class Process implements Spawned {
     this.#gone = true;
     if (this.#turn !== undefined) this.options.scheduler.cancel(this.#turn);
     this.reason = reason;
+    this.host.halt();
     this.#store?.crash(); // Of no effect on a store that was closed.
     this.#exit.resolve(reason);
     this.options.gone(this);

@@ -225,7 +225,7 @@ export class SimulatedSpawner implements Spawner {
   /** What a packet is held up by on top of its link. The calling thread is not part of the world. */
   #heldUp(from: string, to: string): number {
     const { conditions } = this.options;
-    if (conditions.tail === undefined || from === to) return 0;
+    if (from === to || (conditions.tail === undefined && conditions.snag === 0)) return 0;
     if (from === MAIN_NODE || to === MAIN_NODE) return 0;
     return conditions.heldUp(this.#tail.next());
   }

@@ -62,6 +62,11 @@ export class SimulatedDisks {
     return [...this.#disks.values()].reduce((sum, disk) => sum + disk.torn, 0);
   }
 
+  /** Records and rows that crashes took so far, of what had been written and was not durable. */
+  get lost(): number {
+    return [...this.#disks.values()].reduce((sum, disk) => sum + disk.lost, 0);
+  }
+
   /** Makes all commits to a disk fail from now on; undefined: lets them succeed again. */
   setFailure(key: string, failure: string | undefined): void {
     const disk = this.#disks.get(key);
@@ -114,7 +119,7 @@ export class SimulatedStore implements Store {
   #lastDue = 0;
   #closed = false;
   /** Of the last batch, durable or not. */
-  #hash: Uint8Array;
+  #hash: number;
 
   /** Takes the disk over; made by {@link SimulatedDisks.open}. */
   constructor(
@@ -158,9 +163,10 @@ export class SimulatedStore implements Store {
   }
 
   *scan(prefix: string): Iterable<readonly [string, Value]> {
-    const keys = [...new Set([...this.#rows.keys(), ...this.#pending.keys()])]
-      .filter((key) => key.startsWith(prefix)).sort();
-    for (const key of keys) {
+    const keys = new Set<string>();
+    for (const key of this.#rows.keys()) if (key.startsWith(prefix)) keys.add(key);
+    for (const key of this.#pending.keys()) if (key.startsWith(prefix)) keys.add(key);
+    for (const key of [...keys].sort()) {
       const value = this.get(key);
       if (value !== undefined) yield [key, value];
     }
@@ -176,6 +182,11 @@ export class SimulatedStore implements Store {
 
   get journalBytes(): number {
     return this.#bytes;
+  }
+
+  /** Batches on their way to the disk. */
+  get unsynced(): number {
+    return this.#onTheirWay.length;
   }
 
   checkpoint(records: readonly unknown[]): void {
@@ -247,6 +258,10 @@ export class SimulatedStore implements Store {
     this.#closed = true;
     const batches = this.#onTheirWay.splice(0);
     for (const batch of batches.slice(0, survivors)) this.disk.write(batch);
+    this.disk.lost += this.#batch.length + this.#pending.size;
+    for (const { sealed, rows } of batches.slice(survivors)) {
+      this.disk.lost += (sealed === undefined ? 0 : sealed.last - sealed.first + 1) + rows.size;
+    }
     const lost = batches[survivors];
     if (lost !== undefined && tornShare > 0) this.disk.tear(lost, tornShare);
     if (this.disk.owner === this) this.disk.owner = undefined;

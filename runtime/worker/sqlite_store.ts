@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { decode, encode } from "../codec.ts";
 import {
@@ -37,10 +36,18 @@ export interface StoreSalvage {
   readonly dropped: readonly Damage[];
   /** Records that were kept. */
   readonly kept: number;
-  /** How many of them precede the first that was dropped. */
-  readonly before: number;
+  /** How many of them follow the last that was dropped; all, if none was. */
+  readonly after: number;
   /** The store's new identity: nobody takes it for the one that remembered all. */
   readonly id: string;
+}
+
+/** What is sound of a damaged store. */
+interface Sound extends Salvaged {
+  /** Bodies of the kept batches whose rows are not in the table yet. */
+  readonly unwritten: readonly Uint8Array[];
+  /** Number of the last record. */
+  readonly end: number;
 }
 
 /** A {@link Store} in a file. */
@@ -56,20 +63,21 @@ export class SqliteStore implements Store {
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
   #durable = 0;
-  #hash: Uint8Array = NO_HASH;
+  #hash: number = NO_HASH;
   #bytes = 0;
 
   /**
    * Opens or creates the file, takes ownership of it and verifies the journal.
    *
    * @param synchronous `OFF` exists for the test that proves that `FULL` matters
-   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound
+   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound;
+   * `renew` makes it another log even if nothing is wrong with what is there
    * @throws {StoreError} if it cannot be opened or the journal is damaged
    */
   constructor(
     readonly path: string,
     synchronous: "FULL" | "OFF" = "FULL",
-    damaged: "refuse" | "salvage" = "refuse",
+    damaged: "refuse" | "salvage" | "renew" = "refuse",
   ) {
     try {
       this.#db = new DatabaseSync(path);
@@ -79,12 +87,10 @@ export class SqliteStore implements Store {
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value ANY) STRICT;
         CREATE TABLE IF NOT EXISTS journal(
           first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL,
-          hash BLOB NOT NULL, body BLOB NOT NULL
+          hash INTEGER NOT NULL, body BLOB NOT NULL
         ) STRICT;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
-          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', x'${
-        Buffer.from(NO_HASH).toString("hex")
-      }');
+          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', ${NO_HASH});
         INSERT OR REPLACE INTO meta VALUES ('owner', '${this.#owner}');
         ${ROWS_SCHEMA}
       `);
@@ -98,7 +104,7 @@ export class SqliteStore implements Store {
     this.#table = new SqliteRows(this.#db, path);
     this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
-    this.salvaged = damaged === "salvage" ? this.#salvage() : undefined;
+    this.salvaged = damaged === "refuse" ? undefined : this.#salvage(damaged === "renew");
     this.id = String(this.#meta("id"));
     this.#verify();
   }
@@ -126,7 +132,7 @@ export class SqliteStore implements Store {
   }
 
   get #start(): ChainStart {
-    return { hash: this.#meta("base") as Uint8Array, last: this.#meta("last") as number };
+    return { hash: this.#meta("base") as number, last: this.#meta("last") as number };
   }
 
   #verify(): void {
@@ -151,8 +157,8 @@ export class SqliteStore implements Store {
   }
 
   /** Keeps what is sound, under a new identity if that is not all. */
-  #salvage(): StoreSalvage | undefined {
-    const found = this.#findSound();
+  #salvage(renew: boolean): StoreSalvage | undefined {
+    const found = this.#findSound(renew);
     if (found === undefined) return undefined;
     const id = crypto.randomUUID();
     this.#db.exec("BEGIN IMMEDIATE");
@@ -166,15 +172,15 @@ export class SqliteStore implements Store {
     set.run(found.start.last, "last");
     set.run(id, "id");
     this.#db.exec("COMMIT");
-    const { dropped, kept, before } = found;
-    return { dropped, kept, before, id };
+    const { dropped, kept, after } = found;
+    return { dropped, kept, after, id };
   }
 
-  #findSound(): Salvaged & { unwritten: readonly Uint8Array[]; end: number } | undefined {
+  #findSound(renew: boolean): Sound | undefined {
     try {
       const batches = [...this.#rows()];
       const sound = inspectChain(this.#start, batches).next().done === true;
-      if (!sound) {
+      if (!sound || renew) {
         const salvaged = salvageChain(this.#start, batches);
         const kept = new Set(salvaged.batches.map(({ body }) => body));
         const written = this.#meta("written") as number;

@@ -1,13 +1,16 @@
 /**
  * `commit`: durable two-phase commits a second through the shipped coordinator and participants,
  * four workers with a store each, everything forced. The baseline is what SQLite alone does when
- * it commits one row at a time to the same disk.
+ * it commits one row at a time to the same disk; with `--vs postgres` also what PostgreSQL makes of
+ * the same transaction, in turns with ours.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Histogram } from "../../runtime/histogram.ts";
-import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
-import type { WorkerSystem } from "../../runtime/worker/system.ts";
-import { ACCOUNTS, BALANCE, type Load, type Measured, SHARDS } from "./commit_roles.ts";
+import { measureContended } from "./commit_contended.ts";
+import { growth } from "./commit_growth.ts";
+import { CONNECTIONS, findPostgres, PostgresPeer } from "./commit_postgres.ts";
+import { type Measured, SHARDS } from "./commit_roles.ts";
+import { CommitSystem } from "./commit_system.ts";
 import {
   atLeast,
   type Bench,
@@ -16,108 +19,121 @@ import {
   round,
   rounded,
   type Row,
+  type Spread,
   spread,
+  Unavailable,
 } from "./figures.ts";
-import { mesh, scratch } from "./mesh.ts";
+import { scratch } from "./mesh.ts";
 
 const ROUNDS = 5;
 const WARM_UP_MS = 2000;
 const MEASURE_MS = 3000;
 const RAW_MS = 1000;
 const WANTED_PER_S = 5000;
+const WANTED_RATIO = 10;
 const IN_FLIGHT = [256, 1000] as const;
-const COORDINATOR = "core-1/coordinator";
-const CLIENT = "edge-1/client";
-const PARTICIPANTS = Array.from({ length: SHARDS }, (_, i) => `cloud-${i + 1}/participant`);
-const PATIENCE_MS = 60_000;
 
 /** The bench. */
 export const commit: Bench = {
   summary: "durable two-phase commits, 3 participants, journals forced, 256 and 1000 in flight",
+  peers: ["postgres"],
+  grows: true,
   run,
 };
 
-async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome> {
+async function run(options: BenchOptions): Promise<Outcome> {
+  const { rounds = ROUNDS, progress } = options;
   await using folder = await scratch();
-  await using system = mesh(["core-1", "cloud-1", "cloud-2", "cloud-3", "edge-1"]);
-  await start(system, folder.path);
+  if (options.growth) return await growth(folder.path, progress);
+  await using stack = new AsyncDisposableStack();
+  const peer = options.vs === undefined ? undefined : await Peer.start(folder.path);
+  if (peer !== undefined) stack.use(peer);
+  const system = stack.use(
+    await CommitSystem.start(folder.path, { coordinators: 1, participants: SHARDS }),
+  );
   using raw = new RawCommits(`${folder.path}/raw.sqlite`);
   const measured = IN_FLIGHT.map((): Measured[] => []);
   const rawPerS: number[] = [];
   for (let i = 1; i <= rounds; i++) {
     for (const [at, inFlight] of IN_FLIGHT.entries()) {
-      const load: Load = { inFlight, warmUpMs: WARM_UP_MS, forMs: MEASURE_MS };
-      const result = await system.ask(CLIENT, "load", load, PATIENCE_MS) as Measured;
+      const load = { inFlight, warmUpMs: WARM_UP_MS, forMs: MEASURE_MS };
+      const result = await system.load({ pattern: "debits", ...load });
       measured[at]!.push(result);
       const perS = Math.round(perSecond(result));
       progress(`round ${i} of ${rounds}: ${perS} transactions/s with ${inFlight} in flight`);
     }
     rawPerS.push(raw.perSecond(RAW_MS));
+    await peer?.measure((text) => progress(`round ${i} of ${rounds}: ${text}`));
   }
-  const total = await committed(system);
-  const moneyMissing = balances(folder.path) + total * SHARDS - SHARDS * ACCOUNTS * BALANCE;
-  if (moneyMissing !== 0) throw new Error(`The stores are off by ${moneyMissing}`);
-  return outcome(measured, rawPerS);
+  const debited = await system.counted("committed") * SHARDS;
+  const contended = await measureContended(system, progress);
+  await system.drain();
+  // Transfers move money and take none away.
+  const off = system.missing() - debited;
+  if (off !== 0) throw new Error(`The stores are off by ${off}`);
+  const ours = outcome(measured, rawPerS);
+  const theirs = await peer?.outcome(ours.report["txn_per_s"] as number);
+  return {
+    report: { ...ours.report, contended: contended.report, ...theirs?.report },
+    rows: [...ours.rows, ...contended.rows, ...theirs?.rows ?? []],
+  };
 }
 
-/** Starts the four durable roles and the client. */
-async function start(system: WorkerSystem, folder: string): Promise<void> {
-  const actors = new URL("../../actors/", import.meta.url);
-  const own = new URL("./commit_roles.ts", import.meta.url).href;
-  const times = { leaseMs: 5000, driftPpm: 200 };
-  await Promise.all(PARTICIPANTS.map((address, shard) =>
-    system.spawn({
-      address,
-      module: own,
-      name: "participant",
-      store: `${folder}/participant-${shard}.sqlite`,
-      config: {
-        shards: [shard],
-        coordinators: [COORDINATOR],
-        edges: [],
-        lockTimeoutMs: 1000,
-        inquireMs: 1000,
-        storeSince: 1,
-        ...times,
-      },
-    })
-  ));
-  await system.spawn({
-    address: COORDINATOR,
-    module: new URL("coordinator.ts", actors).href,
-    name: "coordinatorRole",
-    store: `${folder}/coordinator.sqlite`,
-    config: {
-      participantOf: PARTICIPANTS,
-      voteTimeoutMs: 5000,
-      resendMs: 500,
-      maxConcurrentTransactions: 4096,
-      maxRetries: 5,
-      ...times,
-    },
-  });
-  const config = { coordinator: COORDINATOR, stores: [COORDINATOR, ...PARTICIPANTS] };
-  await system.spawn({ address: CLIENT, module: own, name: "client", config });
-}
+/** PostgreSQL beside ours. */
+class Peer implements AsyncDisposable {
+  readonly #perS = CONNECTIONS.map((): number[] => []);
 
-/** Lets everything finish and says how many transactions committed in all. */
-async function committed(system: WorkerSystem): Promise<number> {
-  for (const role of [COORDINATOR, ...PARTICIPANTS]) {
-    await system.ask(role, "$drain", null, PATIENCE_MS);
+  private constructor(private readonly server: PostgresPeer, private readonly version: string) {}
+
+  static async start(folder: string): Promise<Peer> {
+    const found = await findPostgres();
+    if ("missing" in found) throw new Unavailable(found.missing);
+    await Deno.chmod(folder, 0o755); // It may run as another user.
+    return new Peer(await PostgresPeer.start(`${folder}/postgres`), found.version);
   }
-  const stats = await system.ask(COORDINATOR, "$stats") as { committed: number };
-  return stats.committed;
-}
 
-/** What is left on all accounts, as it stands on the disk. */
-function balances(folder: string): number {
-  let sum = 0;
-  for (let shard = 0; shard < SHARDS; shard++) {
-    for (const [key, value] of storedRows(`${folder}/participant-${shard}.sqlite`)) {
-      if (key.includes("/account/")) sum += value as number;
+  async measure(progress: (text: string) => void): Promise<void> {
+    for (const [at, connections] of CONNECTIONS.entries()) {
+      const perS = await this.server.perSecond(connections, WARM_UP_MS / 2, MEASURE_MS);
+      this.#perS[at]!.push(perS);
+      progress(`PostgreSQL: ${Math.round(perS)} transactions/s over ${connections} connections`);
     }
   }
-  return sum;
+
+  async outcome(ours: number): Promise<Outcome> {
+    await this.server.verify();
+    const all = this.#perS.map(spread);
+    const best = all.reduce((a, b) => b.median > a.median ? b : a);
+    const connections = CONNECTIONS[all.indexOf(best)];
+    const ratio = ours / best.median;
+    const exact = (value: number): Spread => ({ median: value, min: value, max: value });
+    return {
+      report: {
+        peer: `PostgreSQL ${this.version}`,
+        peer_txn_per_s: round(best.median),
+        peer_connections: connections,
+        peer_aborted: this.server.aborted,
+        ratio: round(ratio),
+        peer_by_connections: Object.fromEntries(all.map((it, i) => [CONNECTIONS[i], rounded(it)])),
+      },
+      rows: [
+        ...all.map((value, i): Row => ({
+          name: `PostgreSQL ${this.version}, ${CONNECTIONS[i]} connections to each`,
+          value,
+          unit: "1/s",
+        })),
+        {
+          name: "ratio, 256 in flight to its best",
+          value: exact(ratio),
+          goal: atLeast(ratio, WANTED_RATIO),
+        },
+      ],
+    };
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.server[Symbol.asyncDispose]();
+  }
 }
 
 /** The baseline: one row, one forced commit, and again. */

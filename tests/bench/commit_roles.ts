@@ -4,16 +4,17 @@ import { isRecord } from "../../actors/guards.ts";
 import type { Ledger } from "../../actors/ledger.ts";
 import { isFate } from "../../actors/transact.ts";
 import { Histogram, type HistogramData } from "../../runtime/histogram.ts";
+import type { Random } from "../../runtime/ports.ts";
 import { AskFailed, defineRole, type Services } from "../../runtime/role.ts";
 
 /** Rows of each shard. */
 export const ACCOUNTS = 30_000;
 /** What each row starts with: more than a run can take away. */
 export const BALANCE = 1_000_000;
-/** One participant keeps each. */
+/** One participant keeps each; a transaction debits so many. */
 export const SHARDS = 3;
 
-/** Takes `amount` from one account. */
+/** Takes `amount` from one account; a negative one is given to it. */
 export interface Debit {
   readonly account: string;
   readonly amount: number;
@@ -60,8 +61,19 @@ const ledger: Ledger<Debit> = {
 /** Keeps accounts. */
 export const participant = participantRole(ledger);
 
+/** How many accounts contended transfers go between, and how skewed their choice is (Zipf). */
+export const HOT_ACCOUNTS = 1000;
+export const ZIPF = 1.1;
+
+/**
+ * What transactions do: debit one row on each of three stores, or move money between two accounts,
+ * chosen evenly from all or by Zipf's law from few.
+ */
+export type Pattern = "debits" | "transfers" | "contended";
+
 /** What the client is to do. */
 export interface Load {
+  readonly pattern: Pattern;
   readonly inFlight: number;
   readonly warmUpMs: number;
   readonly forMs: number;
@@ -78,9 +90,13 @@ export interface Measured {
   readonly storeCommits: number;
 }
 
-interface ClientConfig {
-  readonly coordinator: string;
+/** Configuration of the client. */
+export interface ClientConfig {
+  /** Asked in turn. */
+  readonly coordinators: readonly string[];
   readonly stores: readonly string[];
+  /** How many shards there are. */
+  readonly shards: number;
 }
 
 const PATIENCE_MS = 10_000;
@@ -109,12 +125,24 @@ class Loop {
   readonly #counts = { committed: 0, aborted: 0, failed: 0 };
   #measuring = false;
   #stopped = false;
+  #turn = 0;
+  readonly #request: () => unknown;
 
   constructor(
     private readonly services: Services,
     private readonly config: ClientConfig,
     private readonly load: Load,
-  ) {}
+  ) {
+    const { random } = services;
+    const { shards } = config;
+    const hot = zipf(HOT_ACCOUNTS, ZIPF);
+    const anyone = () => Math.floor(random.next() * shards * ACCOUNTS);
+    this.#request = {
+      debits: () => debits(random, shards),
+      transfers: () => transfer(anyone, shards),
+      contended: () => transfer(() => hot(random.next()), shards),
+    }[load.pattern];
+  }
 
   async run(): Promise<Measured> {
     const chains = Array.from({ length: this.load.inFlight }, () => this.#chain());
@@ -145,7 +173,8 @@ class Loop {
       const since = performance.now();
       let fate: unknown;
       try {
-        fate = await services.ask(config.coordinator, "transact", request(services), PATIENCE_MS);
+        const to = config.coordinators[this.#turn++ % config.coordinators.length]!;
+        fate = await services.ask(to, "transact", this.#request(), PATIENCE_MS);
       } catch (error) {
         if (!(error instanceof AskFailed)) throw error;
       }
@@ -171,11 +200,44 @@ class Loop {
   }
 }
 
-/** A debit of one random account of every shard. */
-function request({ random }: Services): unknown {
-  const shards = Array.from({ length: SHARDS }, (_, shard) => ({
-    shard,
-    operations: [{ account: accountKey(shard, Math.floor(random.next() * ACCOUNTS)), amount: 1 }],
-  }));
-  return { shards, answerShard: 0 };
+/** A debit of one random account on each of three shards. */
+function debits(random: Random, count: number): unknown {
+  const first = Math.floor(random.next() * count);
+  const shards = Array.from({ length: SHARDS }, (_, i) => {
+    const shard = (first + i) % count;
+    const account = accountKey(shard, Math.floor(random.next() * ACCOUNTS));
+    return { shard, operations: [{ account, amount: 1 }] };
+  });
+  return { shards, answerShard: first };
+}
+
+/** A cent from one account to another. Numbers of accounts go round the shards. */
+function transfer(pick: () => number, count: number): unknown {
+  const from = pick();
+  let to = pick();
+  while (to === from) to = pick();
+  const parts = new Map<number, Debit[]>();
+  for (const [number, amount] of [[from, 1], [to, -1]] as const) {
+    const shard = number % count;
+    const part = { account: accountKey(shard, Math.floor(number / count)), amount };
+    parts.set(shard, [...parts.get(shard) ?? [], part]);
+  }
+  const shards = [...parts].map(([shard, operations]) => ({ shard, operations }));
+  return { shards, answerShard: from % count };
+}
+
+/** Ranks 0 to n - 1 by Zipf's law, from numbers uniform in [0, 1). */
+function zipf(n: number, exponent: number): (uniform: number) => number {
+  const sums: number[] = [];
+  for (let rank = 1, sum = 0; rank <= n; rank++) sums.push(sum += rank ** -exponent);
+  return (uniform) => {
+    const wanted = uniform * sums[n - 1]!;
+    let low = 0, high = n - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle]! > wanted) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
 }

@@ -35,11 +35,22 @@ export interface BenchOptions {
   /** How often each side is measured; undefined: as often as the bench thinks fit. */
   readonly rounds: number | undefined;
   readonly progress: (text: string) => void;
+  /** What to measure ours beside, if anything further. */
+  readonly vs?: string;
+  /** Whether to measure how it grows, instead. */
+  readonly growth?: boolean;
 }
+
+/** What the bench needs is not on this machine; the message says how to get it. */
+export class Unavailable extends Error {}
 
 /** A benchmark. */
 export interface Bench {
   readonly summary: string;
+  /** What `--vs` may name. */
+  readonly peers?: readonly string[];
+  /** Whether there is a table for `--growth`. */
+  readonly grows?: boolean;
   run(options: BenchOptions): Promise<Outcome>;
 }
 

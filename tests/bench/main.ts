@@ -3,7 +3,7 @@
  * what came out. Nothing here fails because it was slow.
  */
 import type { Bench } from "./figures.ts";
-import { table } from "./figures.ts";
+import { table, Unavailable } from "./figures.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   messaging: async () => (await import("./messaging.ts")).messaging,
@@ -11,11 +11,14 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,
+  simulate: async () => (await import("./simulate.ts")).simulate,
 };
 
-const HELP = `Usage: bench NAME [--rounds N] [--report json]
+const HELP = `Usage: bench NAME [--rounds N] [--vs PEER] [--growth] [--report json]
 
   --rounds N      measure each side N times, in turns; 1 to 100
+  --vs postgres   (commit) measure PostgreSQL too, on the same transaction; starts a server
+  --growth        (commit) a table by number of coordinators and participants, instead
   --report json   print one JSON object as the last line of standard output
   --help          print this
 
@@ -27,6 +30,8 @@ interface Wanted {
   readonly help: boolean;
   readonly json: boolean;
   readonly rounds: number | undefined;
+  readonly vs: string | undefined;
+  readonly growth: boolean;
 }
 
 /** Runs a bench and returns the exit code: 0, 1 if it broke, 2 for a bad command line. */
@@ -39,13 +44,24 @@ export async function bench(args: readonly string[]): Promise<number> {
   }
   const load = BENCHES[wanted.name]!;
   try {
-    const { run } = await load();
+    const { run, peers = [], grows = false } = await load();
+    if (wanted.vs !== undefined && !peers.includes(wanted.vs)) {
+      const known = peers.length === 0 ? "nothing" : peers.join(", ");
+      return complain(`${wanted.name} can be measured beside ${known}, not ${wanted.vs}`);
+    }
+    if (wanted.growth && !grows) return complain(`${wanted.name} has no table of growth`);
     const progress = (text: string) => console.error(`${wanted.name}: ${text}`);
-    const { report, rows } = await run({ rounds: wanted.rounds, progress });
+    const { report, rows } = await run({
+      rounds: wanted.rounds,
+      growth: wanted.growth,
+      ...(wanted.vs === undefined ? {} : { vs: wanted.vs }),
+      progress,
+    });
     console.log(table(rows));
     if (wanted.json) console.log(JSON.stringify({ bench: wanted.name, ...report }));
     return 0;
   } catch (error) {
+    if (error instanceof Unavailable) return complain(error.message);
     console.error(`Cannot finish bench ${wanted.name}: ${(error as Error).message}`);
     return 1;
   }
@@ -53,7 +69,8 @@ export async function bench(args: readonly string[]): Promise<number> {
 
 function parse(args: readonly string[]): Wanted | string {
   let name: string | undefined, rounds: number | undefined;
-  let help = false, json = false;
+  let vs: string | undefined;
+  let help = false, json = false, growth = false;
   const rest = args.flatMap((arg) => /^--\w+=/.test(arg) ? split(arg) : [arg]);
   for (let i = 0; i < rest.length; i++) {
     const arg = rest[i]!;
@@ -67,13 +84,17 @@ function parse(args: readonly string[]): Wanted | string {
       if (!/^\d+$/.test(text) || rounds < 1 || rounds > 100) {
         return `--rounds must be a number from 1 to 100, not ${text || "left out"}`;
       }
-    } else if (arg.startsWith("-")) return `unknown option ${arg}`;
+    } else if (arg === "--vs") {
+      vs = rest[++i];
+      if (vs === undefined) return "--vs must name what to measure beside";
+    } else if (arg === "--growth") growth = true;
+    else if (arg.startsWith("-")) return `unknown option ${arg}`;
     else if (name !== undefined) return `one bench at a time, not ${name} and ${arg}`;
     else if (!Object.hasOwn(BENCHES, arg)) {
       return `there is no bench ${arg}: there are ${Object.keys(BENCHES).join(", ")}`;
     } else name = arg;
   }
-  return { name, help, json, rounds };
+  return { name, help, json, rounds, vs, growth };
 }
 
 function split(arg: string): [string, string] {

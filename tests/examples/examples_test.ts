@@ -1,7 +1,12 @@
 /** Each story runs as its header says, with those permissions and no other, and tells its story. */
 import { assert, assertEquals } from "@std/assert";
 
+import { lackingPostgres, startServer } from "../actors/postgres_server.ts";
+
 const ROOT = new URL("../../", import.meta.url);
+/** Needs a PostgreSQL server. */
+const WITH_POSTGRES = "postgres_participant";
+const lacking = await lackingPostgres();
 
 const stories: Readonly<Record<string, readonly string[]>> = {
   start_a_cluster: [
@@ -38,6 +43,13 @@ const stories: Readonly<Record<string, readonly string[]>> = {
     "it ran low, was topped up, and has 51000 cents",
     "stopped cleanly",
   ],
+  [WITH_POSTGRES]: [
+    "2500 cents: committed",
+    "2500 cents: aborted: violated",
+    "1000000 cents: aborted: insufficient_funds",
+    "97500 cents: committed",
+    "{ count: 1 }",
+  ],
   virtual_time: [
     "0.0 s: right is alive",
     "1.0 s: left is alive",
@@ -50,7 +62,10 @@ const stories: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [name, expected] of Object.entries(stories)) {
-  Deno.test(`examples/${name}.ts`, async () => {
+  const ignore = name === WITH_POSTGRES && lacking !== undefined;
+  const title = `examples/${name}.ts${ignore ? ` (no server: ${lacking})` : ""}`;
+  Deno.test({ name: title, ignore }, async () => {
+    await using postgres = name === WITH_POSTGRES ? await startServer() : undefined;
     const source = await Deno.readTextFile(new URL(`examples/${name}.ts`, ROOT));
     const [, command = ""] = /^ \* Run: deno (run .+)$/m.exec(source) ?? [];
     const args = command.split(" ");
@@ -61,6 +76,12 @@ for (const [name, expected] of Object.entries(stories)) {
       args: ["run", "--no-prompt", ...args.slice(1)],
       cwd: ROOT,
       stdin: "null",
+      env: postgres === undefined ? {} : {
+        PGHOST: postgres.address.host,
+        PGPORT: String(postgres.address.port),
+        PGUSER: postgres.address.user,
+        PGDATABASE: "postgres",
+      },
     }).output();
     const text = new TextDecoder();
     assertEquals(text.decode(stderr), "");

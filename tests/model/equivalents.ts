@@ -10,4 +10,11 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
   "rpc.call waiting.attempting.after.attempt.1 target exhausted to none":
     "an attempt that was the last has no timer any more and answers every event as exhausted does: " +
     "late reports are swallowed, the deadline, an answer and a cancel end the call",
+  "twoPhaseCommit.participant refusing.on.journaled.actions.2 clearAskers left out":
+    "who asked is not read after the refusal: forgetting it keeps equal states equal",
+  "twoPhaseCommit.participant refusing.on.inquiry.actions noteAsker left out":
+    "a second peer that asks while the refusal is being written is not told when it is durable; it " +
+    "asks again after its pause and is told then: later, with the same answer",
+  "supervision running.fresh.after.proven target proven to none":
+    "restarts are forgotten all the same; only the name that the status shows differs",
 };

@@ -3,19 +3,35 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
 import { call } from "../../protocols/rpc/call.ts";
+import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
+import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
+import { roleMachine as role } from "../../runtime/role_machine.ts";
+import { supervisionMachine as supervision } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 
 /** One machine for each role. */
 export type Machines = Readonly<
   Record<
-    "coordinator" | "participant" | "holder" | "monitor" | "emitter" | "call" | "node",
+    | "coordinator"
+    | "participant"
+    | "holder"
+    | "threePhaseCoordinator"
+    | "threePhaseParticipant"
+    | "monitor"
+    | "emitter"
+    | "call"
+    | "node"
+    | "detector"
+    | "role"
+    | "supervision",
     AnyStateMachine
   >
 >;
@@ -25,10 +41,15 @@ export const SHIPPED: Machines = {
   coordinator,
   participant,
   holder,
+  threePhaseCoordinator,
+  threePhaseParticipant,
   monitor,
   emitter,
   call,
   node,
+  detector,
+  role,
+  supervision,
 } as unknown as Machines;
 
 /** Those that ship, with one replaced by another of the same id. */

@@ -55,7 +55,8 @@ function list(mutants: boolean): string {
 async function checkModel(options: Options): Promise<number> {
   const machines = machinesOf(options.mutant);
   if (machines === undefined) return complain(`there is no mutant ${options.mutant}`);
-  const model = MODELS.get(options.model!)!.build(machines, options.scope);
+  const { build, mustBreak } = MODELS.get(options.model!)!;
+  const model = build(machines, options.scope);
   const found = explore(model, {
     states: options.states,
     bytes: options.bytes,
@@ -64,7 +65,9 @@ async function checkModel(options: Options): Promise<number> {
   const walk = walkTo(model, found);
   if (walk !== undefined) {
     console.log(words(walk));
-    if (options.trace !== undefined) await Deno.writeTextFile(options.trace, trace(model, walk));
+    if (options.trace !== undefined) {
+      await Deno.writeTextFile(options.trace, trace(model, walk, options.mutant));
+    }
     if (options.diagram !== undefined) {
       await Deno.writeTextFile(options.diagram, diagram(model, walk));
     }
@@ -76,8 +79,17 @@ async function checkModel(options: Options): Promise<number> {
         `and nothing was found in them; nothing is said about the rest.`,
     );
   }
-  if (options.json) console.log(JSON.stringify(report(options, model, found, walk)));
-  if (walk !== undefined) return 1;
+  const asItMust = mustBreak !== undefined && walk?.rule === mustBreak;
+  if (mustBreak !== undefined) {
+    console.log(`${asItMust ? "Broken as it must be" : "NOT BROKEN, and must be"}: ${mustBreak}`);
+  }
+  if (options.json) {
+    const figures = report(options, model, found, walk);
+    const expected = mustBreak === undefined ? {} : { must_break: mustBreak, as_it_must: asItMust };
+    console.log(JSON.stringify({ ...figures, ...expected }));
+  }
+  if (asItMust) return 0;
+  if (walk !== undefined || (mustBreak !== undefined && found.exceeded === undefined)) return 1;
   return found.exceeded === undefined ? 0 : 3;
 }
 

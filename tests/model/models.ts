@@ -7,16 +7,21 @@ import type { Model } from "../../runtime/checker/model.ts";
 import type { NetworkKind } from "../../runtime/checker/network.ts";
 import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
+import { deadlockModel } from "./small/deadlock.ts";
 import { callModel } from "./small/call.ts";
 import { nodeModel } from "./small/node.ts";
+import { roleModel } from "./small/role.ts";
+import { supervisionModel } from "./small/supervision.ts";
 import { commitModel as textbookCommit } from "./textbook/commit.ts";
 import { twoPhaseModel } from "./textbook/two_phase.ts";
+import { threePhaseModel } from "./three_phase_commit/model.ts";
+import { AGREEMENT } from "./three_phase_commit/rules.ts";
 import { commitModel } from "./two_phase_commit/model.ts";
 import { type Rules, SHIPPED_RULES } from "./two_phase_commit/world.ts";
 
 /** What a model may be asked to be. */
 export interface Scope {
-  /** Participants of `two_phase_commit`. */
+  /** Participants of `two_phase_commit` and `three_phase_commit`. */
   readonly participants?: number | undefined;
   readonly network?: NetworkKind | undefined;
   /** Crashes at most, of all roles together. */
@@ -30,6 +35,8 @@ export interface Entry {
   readonly summary: string;
   /** What of a scope it understands. */
   readonly options: readonly (keyof Scope)[];
+  /** The rule that must be found broken: what the protocol does not promise. */
+  readonly mustBreak?: string;
   readonly build: (machines: Machines, scope: Scope) => Model;
 }
 
@@ -67,10 +74,33 @@ const holders: Entry = {
     }),
 };
 
+function threePhase(name: string, synchronous: boolean): Entry["build"] {
+  return ({ threePhaseCoordinator, threePhaseParticipant }, { participants = 2, crashes }) =>
+    threePhaseModel(name, {
+      participants,
+      crashes: crashes ?? (!synchronous ? 0 : participants === 2 ? 3 : 1),
+      synchronous,
+      // With three of them the votes alone are too many ways.
+      voted: participants > 2 || !synchronous,
+      machines: { coordinator: threePhaseCoordinator, participant: threePhaseParticipant },
+    });
+}
+
 /** By name. */
 export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["two_phase_commit", twoPhaseCommit],
   ["two_phase_commit/holder", holders],
+  ["three_phase_commit", {
+    summary: "three-phase commit where silence means failure: safe, and nobody who lives blocks",
+    options: ["participants", "crashes"],
+    build: threePhase("three_phase_commit", true),
+  }],
+  ["three_phase_commit/partition", {
+    summary: "the same where it does not: must find a split decision",
+    options: ["participants", "crashes"],
+    mustBreak: AGREEMENT,
+    build: threePhase("three_phase_commit/partition", false),
+  }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",
     options: ["crashes"],
@@ -86,6 +116,21 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     summary: "a node's steps up and down, each of which may fail or be cut short",
     options: [],
     build: ({ node }) => nodeModel(node),
+  }],
+  ["lifecycle/role", {
+    summary: "a role told to start, drain and stop at any moment",
+    options: [],
+    build: ({ role }) => roleModel(role),
+  }],
+  ["lifecycle/supervision", {
+    summary: "a supervised role whose threads fail, end and hang, in discrete time",
+    options: [],
+    build: ({ supervision }) => supervisionModel(supervision),
+  }],
+  ["deadlock/detector", {
+    summary: "a suspected deadlock of two reporters and two victims, in discrete time",
+    options: [],
+    build: ({ detector }) => deadlockModel(detector),
   }],
   ["textbook/commit_3", {
     summary: "TCommit of Gray and Lamport, 3 managers: 34 states",

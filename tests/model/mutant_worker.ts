@@ -1,35 +1,58 @@
 /**
- * Tries mutants one after the other, in a thread of its own: `{ id, seeds }` in, `{ id, found }` out.
+ * Tries mutants one after the other, in a thread of its own: a {@link Trial} in, a {@link Result} out.
  *
  * @module
  */
 import { allMutants, type Found, tryModels } from "./mutants.ts";
 
+/** What is asked. */
+export interface Trial {
+  readonly id: string;
+  /** Seeds of the simulator, of each scenario. */
+  readonly seeds: number;
+  /** Whether the simulator is asked about those too that a model finds. */
+  readonly always: boolean;
+}
+
+/** Who found it. */
+export interface Result {
+  readonly id: string;
+  readonly byChecker: Found | undefined;
+  readonly bySimulator: Found | undefined;
+}
+
 const mutants = new Map(allMutants().map((mutant) => [mutant.id, mutant]));
 
 /** Scenarios in which a machine has something to do. */
 const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
-  "heartbeat.monitor": ["heartbeat", "crashes", "partitions"],
-  "heartbeat.emitter": ["heartbeat", "crashes", "partitions"],
+  "twoPhaseCommit.coordinator": ["two_phase_commit", "crashes", "partitions", "leases"],
+  "twoPhaseCommit.participant": ["two_phase_commit", "crashes", "partitions"],
+  "twoPhaseCommit.holder": ["leases", "partitions"],
+  "heartbeat.monitor": ["heartbeat", "partitions"],
+  "heartbeat.emitter": ["heartbeat", "partitions"],
+  "rpc.call": ["lifecycle", "partitions", "crashes"],
+  "lifecycle.node": ["lifecycle", "restart_storm"],
+  "deadlock.detector": ["two_phase_commit", "transfers"],
+  role: ["lifecycle", "restart_storm"],
+  supervision: ["lifecycle", "restart_storm", "heartbeat"],
 };
-const ELSE = ["two_phase_commit", "crashes", "transfers", "leases"];
 
 // The types of a window are checked; a worker's own are not at hand.
 const worker = self as unknown as Worker;
 
-worker.onmessage = async ({ data }: MessageEvent<{ id: string; seeds: number }>) => {
-  const { id, seeds } = data;
+worker.onmessage = async ({ data }: MessageEvent<Trial>) => {
+  const { id, seeds, always } = data;
   const mutant = mutants.get(id)!;
-  let found = tryModels(mutant);
-  if (found === undefined && seeds > 0) found = await simulated(id, seeds);
-  worker.postMessage({ id, found });
+  const byChecker = tryModels(mutant);
+  const wanted = seeds > 0 && (always || byChecker === undefined);
+  const bySimulator = wanted ? await simulated(id, seeds) : undefined;
+  worker.postMessage({ id, byChecker, bySimulator });
 };
 
 async function simulated(id: string, seeds: number): Promise<Found | undefined> {
   const { tryMutant } = await import("../simulation/mutant_hook.ts");
   const { of, machine } = mutants.get(id)!;
-  const scenarios = SCENARIOS[of] ?? ELSE;
-  const caught = await tryMutant({ machine: machine(), scenarios, seeds });
+  const caught = await tryMutant({ machine: machine(), scenarios: SCENARIOS[of]!, seeds });
   if (caught === undefined) return undefined;
   return {
     by: `simulate ${caught.scenario} seed ${caught.seed}`,

@@ -11,7 +11,16 @@ import { MODELS, type Scope } from "./models.ts";
 /** A model and how much of it, the quicker ones first. */
 type Trial = readonly [model: string, scope: Scope];
 
-const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
+const THREE_PHASE: readonly Trial[] = [
+  ["three_phase_commit", { participants: 1, crashes: 1 }],
+  ["three_phase_commit", { participants: 1, crashes: 2 }],
+  ["three_phase_commit", { crashes: 0 }],
+  ["three_phase_commit", { participants: 3, crashes: 1 }],
+  ["three_phase_commit", { crashes: 1 }],
+];
+
+/** The models asked about the mutants of each machine, by its id. */
+export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "twoPhaseCommit.coordinator": [
     ["two_phase_commit", { participants: 1, crashes: 1 }],
     ["two_phase_commit", { crashes: 0 }],
@@ -28,10 +37,15 @@ const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
     ["two_phase_commit", {}],
   ],
   "twoPhaseCommit.holder": [["two_phase_commit/holder", {}]],
+  "threePhaseCommit.coordinator": THREE_PHASE,
+  "threePhaseCommit.participant": THREE_PHASE,
   "heartbeat.monitor": [["heartbeat", {}]],
   "heartbeat.emitter": [["heartbeat", {}]],
   "rpc.call": [["rpc/call", {}]],
   "lifecycle.node": [["lifecycle/node", {}]],
+  role: [["lifecycle/role", {}]],
+  supervision: [["lifecycle/supervision", {}]],
+  "deadlock.detector": [["deadlock/detector", {}]],
 };
 
 /** Every mutant, in the order of the machines. */

@@ -15,8 +15,10 @@ export interface Options {
   readonly mutants: boolean;
   /** Only mutants whose id contains it. */
   readonly only: string | undefined;
-  /** Seeds of the simulator for mutants that the checker lets live. */
+  /** Seeds of the simulator, of each scenario: for mutants that the checker lets live, or for all. */
   readonly seeds: number;
+  /** Whether the simulator is asked about every mutant. */
+  readonly withSimulator: boolean;
   readonly states: number;
   readonly bytes: number;
   readonly json: boolean;
@@ -31,7 +33,7 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
        deno task check --mutants [--only TEXT] [--seeds N] [--report json]
 
   --model NAME         search every state of a model; --list names them
-  --participants N     of two_phase_commit: 1 to 3; 2 is the default
+  --participants N     of two_phase_commit and three_phase_commit: 1 to 3; 2 is the default
   --crashes N          crashes at most, of all roles together; 0 to 3
   --network KIND       set (any loss and duplication, the default), bag or fifo (one of each a channel)
   --mutant ID          with a mutant in place of the machine that ships; --list --mutants names them
@@ -42,12 +44,16 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --diagram FILE.md    write it as a Mermaid sequence diagram
   --mutants            check that every mutant of every machine that ships is found
   --only TEXT          those whose name contains TEXT
-  --seeds N            seeds of the simulator for each mutant that no model finds; 0 is the default
+  --seeds N            seeds of the simulator for each mutant that no model finds; 0 is the default, 5 with
+                       --with simulator
+  --with simulator     ask the simulator about all of them, and report what only one of the two finds
   --list               name the models
   --help               print this
 
-Exit code 0: nothing was found; 1: a violation, or a mutant that was not found; 2: bad command line;
-3: the search did not finish.
+Exit code 0: nothing was found, or, in a model that must find something, that was; 1: a violation, or
+a mutant that was not found; 2: bad command line; 3: the search did not finish: how far it got is
+said, and nothing about the rest.
+States are kept whole and compared word by word: no two are taken for one, as hashed states may be.
 `;
 
 const VALUES: ReadonlySet<string> = new Set([
@@ -63,6 +69,7 @@ const VALUES: ReadonlySet<string> = new Set([
   "--diagram",
   "--only",
   "--seeds",
+  "--with",
 ]);
 const FLAGS: ReadonlySet<string> = new Set(["--mutants", "--list", "--help"]);
 
@@ -101,6 +108,10 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
   }
   const report = values.get("--report");
   if (report !== undefined && report !== "json") return `--report must be json, not ${report}`;
+  const beside = values.get("--with");
+  if (beside !== undefined && beside !== "simulator") {
+    return `--with must be simulator, not ${beside}`;
+  }
   const network = values.get("--network");
   if (network !== undefined && !["set", "bag", "fifo"].includes(network)) {
     return `--network must be set, bag or fifo, not ${network}`;
@@ -109,6 +120,7 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
   if (!help && !list && !mutants && model === undefined) {
     return "--model or --mutants must be given";
   }
+  if (beside !== undefined && !mutants) return "--with simulator needs --mutants";
   if (mutants && model !== undefined) return "--model and --mutants exclude each other";
   for (const name of ["participants", "crashes", "network"] as const) {
     if (values.has(`--${name}`) && !entry?.options.includes(name)) {
@@ -120,7 +132,7 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
     crashes: whole(values, "--crashes", 0, 3, undefined),
     states: whole(values, "--states", 1, 1e9, 50_000_000),
     memory: whole(values, "--memory", 1, 1e6, 4096),
-    seeds: whole(values, "--seeds", 0, 1e6, 0),
+    seeds: whole(values, "--seeds", 0, 1e6, beside === undefined ? 0 : 5),
   };
   for (const number of Object.values(numbers)) if (typeof number === "string") return number;
   const { participants, crashes, states, memory, seeds } = numbers as Record<string, number>;
@@ -131,6 +143,7 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
     mutants: mutants!,
     only: values.get("--only"),
     seeds: seeds!,
+    withSimulator: beside === "simulator",
     states: states!,
     bytes: memory! * 2 ** 20,
     json: report === "json",

@@ -33,7 +33,7 @@ function told({ name, state, disk }: Shown): string {
 }
 
 /** One line for each event a machine was given, in the format that `simulate --replay` reads. */
-export function trace(model: Model, walk: Walk): string {
+export function trace(model: Model, walk: Walk, mutant?: string): string {
   const events: TraceEvent[] = [];
   const add = (event: Omit<TraceEvent, "n">) => events.push({ n: events.length + 1, ...event });
   for (const name of Object.keys(model.actors ?? {})) {
@@ -65,6 +65,7 @@ export function trace(model: Model, walk: Walk): string {
     kind: "check",
     build: buildHash(),
     model: model.name,
+    ...(mutant === undefined ? {} : { mutant }),
     actors: model.actors ?? {},
     violation: { invariant: walk.rule, message: walk.rule },
   } as const;

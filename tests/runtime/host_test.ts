@@ -242,6 +242,32 @@ Deno.test("host: a drain is answered also by a role that does not serve, or is t
   assertEquals([busy.ended, types(busy)], [null, ["$reply", "$reply"]]);
 });
 
+Deno.test("host: whoever asks for a start is answered when the role serves, not before", async () => {
+  const opened = Promise.withResolvers<void>();
+  const scene = new HostScene(() => ({ messages: {}, serve: () => opened.promise }));
+  scene.tell([["$start", null, 1]]);
+  scene.turn();
+  await scene.settle();
+  scene.tell([["$start", null, 2]]); // The one who asked has lost patience.
+  scene.turn();
+  await scene.settle();
+  assertEquals([scene.host.state, types(scene)], ["serving", []]);
+  opened.resolve();
+  await scene.settle();
+  scene.turn();
+  assertEquals(types(scene), ["$reply", "$reply"]);
+});
+
+Deno.test("host: the chart of a role that throws says that it failed", async () => {
+  const fail = on(() => {
+    throw new Error("broken");
+  });
+  const scene = await new HostScene(() => ({ messages: { fail } })).serving();
+  scene.tell([["fail"]]);
+  scene.turn();
+  assertEquals(scene.host.state, "failed");
+});
+
 Deno.test("host: an orderly stop writes what is left and closes the store", async () => {
   const scene = await new HostScene(journaller).serving();
   scene.tell([["lazy"], ["$stop", null, 1]]);

@@ -2,6 +2,8 @@
  * The two engines agree, and agree with a running XState actor, on random lives of every machine
  * that ships.
  */
+import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
+import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
@@ -52,6 +54,53 @@ Deno.test("engines agree on the participant", () => {
     { type: "recovered", as: "inDoubt" },
     { type: "recovered", as: "committed" },
     { type: "recovered", as: "aborted" },
+    { type: "forget" },
+    { type: "stray" },
+  ]);
+});
+
+Deno.test("engines agree on the coordinator of three-phase commit", () => {
+  const input = { voteTimeoutMs: 500, ackTimeoutMs: 60, resendMs: 20, maxBackoff: 2 };
+  assertEnginesAgree(
+    threePhaseCoordinator,
+    [1, 2].map((participants) => ({ ...input, participants })),
+    [
+      { type: "begin" },
+      { type: "begin" },
+      ...["began", "began", "commit", "abort"].map((record) => ({ type: "journaled", record })),
+      ...peers.map((from) => ({ type: "voteYes", from })),
+      ...peers.map((from) => ({ type: "preCommitAck", from })),
+      ...peers.map((from) => ({ type: "ack", from, outcome: "commit" })),
+      ...peers.map((from) => ({ type: "ack", from, outcome: "abort" })),
+      { type: "inquiry", from: 0 },
+      { type: "voteNo", from: 1, retryable: true },
+      { type: "abort" },
+      ...["undecided", "commit", "abort"].map((as) => ({ type: "recovered", as })),
+      { type: "stray" },
+    ],
+  );
+});
+
+Deno.test("engines agree on the participant of three-phase commit", () => {
+  const times = { lockTimeoutMs: 50, decisionTimeoutMs: 60, answerTimeoutMs: 20, resendMs: 10 };
+  const input = { ...times, participants: 3, maxBackoff: 2 };
+  const states = ["uncertain", "preCommitted"];
+  assertEnginesAgree(threePhaseParticipant, peers.map((index) => ({ ...input, index })), [
+    { type: "prepare" },
+    { type: "prepare" },
+    { type: "granted" },
+    { type: "granted" },
+    { type: "refused", retryable: true },
+    ...["prepared", "prepared", "preCommitted", "committed", "aborted"]
+      .map((record) => ({ type: "journaled", record })),
+    ...[-1, ...peers].map((from) => ({ type: "preCommit", from })),
+    { type: "commit", sameStore: false },
+    { type: "abort", sameStore: true },
+    ...peers.map((from) => ({ type: "stateRequest", from })),
+    ...peers.flatMap((from) => states.map((state) => ({ type: "stateReport", from, state }))),
+    ...peers.flatMap((from) => states.map((state) => ({ type: "inquiry", from, state }))),
+    { type: "inquiry", from: -1 },
+    ...[...states, "committed", "aborted"].map((as) => ({ type: "recovered", as })),
     { type: "forget" },
     { type: "stray" },
   ]);

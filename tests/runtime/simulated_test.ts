@@ -142,6 +142,18 @@ Deno.test("simulated: a role that hangs beats no more, and a fenced one cannot w
   assertEquals(await system.until(system.ask(keeper.address, "recovered")), ["fresh"]);
 });
 
+Deno.test("simulated: who is killed in the turn of its stop does not go on to answer", async () => {
+  await using system = SimulatedSystem.create({ nodes: ["n"] });
+  const keeper = spec("n/keeper", "keeper");
+  const spawned = await system.spawn(keeper);
+  const resume = system.spawner.pause(keeper.address);
+  const stopped = system.ask(keeper.address, "$stop", null, 1000);
+  spawned.terminate(); // It hangs: this takes effect after one more turn.
+  resume();
+  assertEquals(await system.until(spawned.exited), "exited without a word");
+  await assertRejects(() => system.until(stopped), Error, "timeout");
+});
+
 Deno.test("simulated: a node crashes as a whole", async () => {
   await using system = SimulatedSystem.create({ nodes: ["a", "b"] });
   for (const spec of ROLES_OF_STORY) await system.spawn(spec);

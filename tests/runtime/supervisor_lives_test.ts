@@ -131,6 +131,17 @@ Deno.test("supervisor: a role that is retired while it starts ends when it is up
   assertEquals(scene.spawns.length, 1);
 });
 
+Deno.test("supervisor: a role that is held and retired while it starts is ended when it is up", async () => {
+  const scene = new Scene();
+  scene.supervisor.supervise(SPEC);
+  scene.supervisor.hold(SPEC.address);
+  await scene.supervisor.retire(SPEC.address);
+  await scene.up(0);
+  assertEquals(scene.did, ["spawn", "terminate 0"]);
+  await scene.exit(0);
+  assertEquals(scene.spawns.length, 1);
+});
+
 Deno.test("supervisor: where it stood still itself, nobody else hangs", async () => {
   const scene = await running();
   await scene.pass(2000);

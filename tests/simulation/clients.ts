@@ -4,8 +4,16 @@
  *
  * @module
  */
+import type { Adjustment } from "../../examples/telecom/methods.ts";
 import { plan } from "../../examples/telecom/plan.ts";
-import { newSession, seedImsi, seedMsisdn } from "../../examples/telecom/rows.ts";
+import {
+  claimKey,
+  type KeyRow,
+  newSession,
+  seedImsi,
+  seedMsisdn,
+} from "../../examples/telecom/rows.ts";
+import type { ReadReply } from "../../actors/reader.ts";
 import { isFate } from "../../actors/transact.ts";
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
@@ -20,7 +28,9 @@ type Method =
   | "account.transfer"
   | "account.debit"
   | "account.credit"
+  | "account.batch"
   | "account.balance"
+  | "account.balances"
   | "number.port"
   | "sim.provision"
   | "session.open"
@@ -109,6 +119,10 @@ export class Clients {
         const amount = 1 + this.#pick(1000);
         return { method, params: { subscriber, amount, idempotencyKey } };
       }
+      case "account.batch":
+        return { method, params: { operations: this.#adjustments(who), idempotencyKey } };
+      case "account.balances":
+        return { method, params: { subscribers: this.#several(who).map(seedMsisdn) } };
       case "number.port": {
         // Sometimes a SIM that another number is on.
         const taken = this.#random() < 0.2;
@@ -130,6 +144,23 @@ export class Clients {
       default:
         return { method, params: { subscriber } };
     }
+  }
+
+  /** A subscriber and up to three others. */
+  #several(who: number): readonly number[] {
+    const { subscribers } = this.load;
+    const count = 1 + this.#pick(Math.min(4, subscribers));
+    return Array.from({ length: count }, (_, i) => (who + i) % subscribers);
+  }
+
+  /** Changes of a few accounts, or looks at them, on conditions that often but not always hold. */
+  #adjustments(who: number): readonly Adjustment[] {
+    return this.#several(who).map((one) => ({
+      subscriber: seedMsisdn(one),
+      change: this.#random() < 0.4 ? 0 : this.#pick(2001) - 1000,
+      ...(this.#random() < 0.3 ? { before: { min: 100_000 - this.#pick(2000) } } : {}),
+      ...(this.#random() < 0.3 ? { after: { max: 100_000 + this.#pick(2000) } } : {}),
+    }));
   }
 
   async #perform({ method, params }: Pick<Request, "method" | "params">): Promise<void> {
@@ -214,7 +245,14 @@ export class Clients {
         return { result: refusal.answer as Record<string, unknown> };
       }
       if (fate.retryable || refusal === undefined) return { again: fate.reason };
-      return { refused: refusal.code };
+      if (shards.length < 2) return { refused: refusal.code };
+      // Another shard may have refused what was done long ago: the shard with the key knows.
+      const key = claimKey(answerShard, OPERATOR, String(params["idempotencyKey"]));
+      const read = { query: { claim: key }, rows: [] };
+      const reply = await system.ask(coordinator, "read", { shard: answerShard, read }, ANSWER_MS);
+      const row = new Map((reply as ReadReply).rows).get(key) as KeyRow | null;
+      if (row === null) return { refused: refusal.code };
+      return { result: row.answer as unknown as Record<string, unknown> };
     } catch (error) {
       if (!(error instanceof AskFailed)) throw error;
       return { again: error.reason };

@@ -3,7 +3,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 
 const ROOT = new URL("../../", import.meta.url);
 
-async function run(...args: readonly string[]) {
+function run(...args: readonly string[]) {
+  return command("simulate", ...args);
+}
+
+async function command(name: "simulate" | "check", ...args: readonly string[]) {
   const command = new Deno.Command("deno", {
     cwd: ROOT,
     args: [
@@ -13,7 +17,7 @@ async function run(...args: readonly string[]) {
       "--allow-read",
       "--allow-write",
       "cli.ts",
-      "simulate",
+      name,
       ...args,
     ],
     env: { NO_COLOR: "1" },
@@ -41,7 +45,12 @@ const BAD: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["an option without its value", ["--trace"], /--trace needs a value/],
   ["an unknown report", ["--report", "xml"], /--report must be json/],
   ["a trace that is not there", ["--replay", "no/such.ndjson"], /no such|No such|os error 2/],
-  ["a replay of something else", ["--replay", "a", "--seed", "1"], /--replay goes with/],
+  ["the same by --trace", ["--trace", "no/such.ndjson"], /no such|No such|os error 2/],
+  ["a trace that is none", ["--trace", "deno.json"], /line 1 is no/],
+  ["a replay of something else", ["--replay", "a", "--seed", "1"], /a replay goes with/],
+  ["an unknown profile", ["--profile", "x"], /there is no profile x: there are carrier, /],
+  ["no events", ["--events", "0"], /--events must be a whole number from 1/],
+  ["memory that is no number", ["--memory", "much"], /--memory must be a whole number/],
 ];
 
 Deno.test("bad command lines are refused in one line", async (t) => {
@@ -73,6 +82,60 @@ Deno.test("a report, a trace that another process repeats, and a diagram", async
   assertEquals(replayed.code, 0);
   assertMatch(replayed.out, /events, all as recorded/);
   await refused(trace);
+});
+
+Deno.test("what the checker finds is replayed, and drawn", async () => {
+  await using folder = await scratch();
+  const trace = `${folder.path}/found.ndjson`, diagram = `${folder.path}/found.md`;
+  const mutant = "twoPhaseCommit.coordinator deciding.on.journaled not waited for";
+  const found = await command(
+    "check",
+    ...["--model", "two_phase_commit", "--mutant", mutant, "--trace", trace],
+  );
+  assertEquals(found.code, 1);
+  for (const option of ["--trace", "--replay"]) {
+    const { code, out } = await run(option, trace, "--report", "json", "--diagram", diagram);
+    assertEquals(code, 1, "it is a violation still");
+    const report = JSON.parse(out.trimEnd().split("\n").at(-1)!);
+    assertEquals([report.kind, report.model, report.mutant], ["check", "two_phase_commit", mutant]);
+    assertEquals([report.same, report.violations.length], [true, 1]);
+    assert(report.events > 8, `${report.events} events`);
+    assertMatch(await Deno.readTextFile(diagram), /voteYes/);
+  }
+  // Without the bug the shipped machine leaves the path where the bug is.
+  const text = await Deno.readTextFile(trace);
+  await Deno.writeTextFile(trace, text.replace(`"mutant":"${mutant}",`, ""));
+  const shipped = await run("--trace", trace);
+  assertEquals(shipped.code, 1);
+  assertMatch(shipped.out, /coordinator went from .* to committing.*, goes from .* to deciding/);
+  await Deno.writeTextFile(trace, text.replace("not waited for", "of dreams"));
+  assertEquals((await run("--trace", trace)).code, 2);
+});
+
+Deno.test("a bound that is reached: exit 3, how far it got, and no word of success", async () => {
+  for (const [bound, why] of [["--events", /more than 500 events/], ["--memory", /MB of memory/]]) {
+    const value = bound === "--events" ? "500" : "1";
+    const args = ["--scenario", "transfers", "--seeds", "3", bound as string, value];
+    const { code, out, err } = await run(...args, "--report", "json");
+    assertEquals(code, 3);
+    assertMatch(err, why as RegExp);
+    assertMatch(err, /Gave up after 1 runs, \d+ events: .* nothing is said about the rest/);
+    const report = JSON.parse(out.trimEnd().split("\n").at(-1)!);
+    assertEquals([report.seeds, typeof report.gave_up], [1, "string"]);
+  }
+});
+
+Deno.test("a profile of one's own is played, reported and in the trace", async () => {
+  await using folder = await scratch();
+  const trace = `${folder.path}/t.ndjson`;
+  for (const profile of ["carrier-small", "reference"]) {
+    const args = ["--scenario", "transfers", "--seed", "1", "--profile", profile];
+    const { code, out } = await run(...args, "--report", "json", "--trace", trace);
+    assertEquals(code, 0);
+    assertMatch(out, new RegExp(`transfers seed 1 on ${profile}`));
+    assertEquals(JSON.parse(out.trimEnd().split("\n").at(-1)!).profile, profile);
+    assertEquals((await run("--trace", trace)).code, 0, "it is replayed on the same profile");
+  }
 });
 
 /** Traces of another build, another stage, another format. */

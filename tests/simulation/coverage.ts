@@ -20,30 +20,73 @@ export interface MachineCoverage {
   readonly states: Readonly<Record<string, number>>;
   /** How often each transition was taken. */
   readonly transitions: Readonly<Record<string, number>>;
+  /** In how many runs each transition was taken. */
+  readonly runs: Readonly<Record<string, number>>;
   /** Under which faults each state was left or entered. */
   readonly faults: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Taken {
-  readonly transitions: readonly string[];
+  readonly transitions: readonly Reached[];
   readonly states: readonly string[];
   count: number;
   /** Bits of `FAULTS`. */
   faults: number;
+  /** The run it was last taken in. */
+  run: number;
+}
+
+/** A transition, and in how many runs it was taken. Several steps may take the same one. */
+interface Reached {
+  readonly name: string;
+  runs: number;
+  /** The last of them. */
+  run: number;
+}
+
+/** What several steps have taken, one object each. */
+class Transitions {
+  readonly #byName = new Map<string, Reached>();
+
+  get(name: string): Reached {
+    let reached = this.#byName.get(name);
+    if (reached === undefined) this.#byName.set(name, reached = { name, runs: 0, run: 0 });
+    return reached;
+  }
+}
+
+function take(taken: Taken, { active, run }: Pick<Coverage, "active" | "run">): void {
+  taken.count++;
+  taken.faults |= active;
+  if (taken.run === run) return;
+  taken.run = run;
+  for (const reached of taken.transitions) {
+    if (reached.run === run) continue;
+    reached.run = run;
+    reached.runs++;
+  }
 }
 
 /** Steps of all runs. */
 export class Coverage {
   readonly #engines = new Map<AnyStateMachine, CoveringEngine>();
-  readonly #live = new Map<string, { machine: AnyStateMachine; taken: Map<string, Taken> }>();
+  readonly #live = new Map<string, Live>();
   /** Bits of the faults at work now. */
   active = 0;
+  /** Number of the run, from 1. */
+  run = 0;
+
+  /** A run begins, without faults. */
+  begin(): void {
+    this.active = 0;
+    this.run++;
+  }
 
   /** An engine that counts; the same for all roles and runs, so that its table is learnt once. */
   engine(machine: AnyStateMachine): CoveringEngine {
     let engine = this.#engines.get(machine);
     if (engine === undefined) {
-      this.#engines.set(machine, engine = new CoveringEngine(machine, () => this.active));
+      this.#engines.set(machine, engine = new CoveringEngine(machine, this));
     }
     return engine;
   }
@@ -51,17 +94,18 @@ export class Coverage {
   /** Counts a step of a machine that is stepped elsewhere and has no guards. */
   live(machine: AnyStateMachine, before: string, event: string, after: string): void {
     let live = this.#live.get(machine.id);
-    if (live === undefined) this.#live.set(machine.id, live = { machine, taken: new Map() });
+    if (live === undefined) {
+      this.#live.set(machine.id, live = { taken: new Map(), transitions: new Transitions() });
+    }
     const key = `${before}:${event}>${after}`;
     let taken = live.taken.get(key);
     if (taken === undefined) {
       const own = machine.root.states[before]?.transitions.has(event);
-      const transitions = [`${own ? before : ""}:${event}[0]`];
-      taken = { transitions, states: [before, after], count: 0, faults: 0 };
+      const transitions = [live.transitions.get(`${own ? before : ""}:${event}[0]`)];
+      taken = { transitions, states: [before, after], count: 0, faults: 0, run: 0 };
       live.taken.set(key, taken);
     }
-    taken.count++;
-    taken.faults |= this.active;
+    take(taken, this);
   }
 
   /** Everything there is in these machines, and how often it came up. */
@@ -76,15 +120,25 @@ export class Coverage {
   }
 }
 
+/** Of a machine that is stepped elsewhere. */
+interface Live {
+  readonly taken: Map<string, Taken>;
+  readonly transitions: Transitions;
+}
+
 /** A table that counts what it is asked. */
 export class CoveringEngine implements Engine<unknown> {
   readonly id: string;
   readonly #table: TableEngine;
   readonly #names: ReadonlyMap<unknown, string>;
   readonly #taken = new Map<Step<number>, Taken>();
+  readonly #transitions = new Transitions();
 
-  /** @param active bits of the faults at work */
-  constructor(private readonly machine: AnyStateMachine, private readonly active: () => number) {
+  /** @param now the faults at work, and the run */
+  constructor(
+    private readonly machine: AnyStateMachine,
+    private readonly now: Pick<Coverage, "active" | "run">,
+  ) {
     this.id = machine.id;
     this.#table = new TableEngine(machine);
     this.#names = new Map(transitionsOf(machine).map(({ name, definition }) => [definition, name]));
@@ -100,8 +154,7 @@ export class CoveringEngine implements Engine<unknown> {
     if (taken === undefined) {
       this.#taken.set(step, taken = this.#look(state as number, event, step));
     }
-    taken.count++;
-    taken.faults |= this.active();
+    take(taken, this.now);
     return step;
   }
 
@@ -109,8 +162,8 @@ export class CoveringEngine implements Engine<unknown> {
     const snapshot = this.#table.snapshot(state);
     const chosen = this.machine.getTransitionData(snapshot as never, event) as readonly unknown[];
     const states = [state, step.state].flatMap((it) => prefixes(this.#table.describe(it)));
-    const transitions = chosen.map((it) => this.#names.get(it) ?? "unknown");
-    return { transitions, states: [...new Set(states)], count: 0, faults: 0 };
+    const transitions = chosen.map((it) => this.#transitions.get(this.#names.get(it) ?? "unknown"));
+    return { transitions, states: [...new Set(states)], count: 0, faults: 0, run: 0 };
   }
 
   describe(state: unknown): string {
@@ -141,14 +194,18 @@ function count(machine: AnyStateMachine, taken: readonly Taken[]): MachineCovera
   const states: Record<string, number> = {};
   for (const state of statesOf(machine)) states[state] = 0;
   const transitions: Record<string, number> = {};
-  for (const { name } of transitionsOf(machine)) transitions[name] = 0;
+  const runs: Record<string, number> = {};
+  for (const { name } of transitionsOf(machine)) transitions[name] = runs[name] = 0;
   const bits: Record<string, number> = {};
   for (const it of taken) {
     for (const state of it.states) {
       states[state] = (states[state] ?? 0) + it.count;
       bits[state] = (bits[state] ?? 0) | it.faults;
     }
-    for (const name of it.transitions) transitions[name] = (transitions[name] ?? 0) + it.count;
+    for (const reached of it.transitions) {
+      transitions[reached.name] = (transitions[reached.name] ?? 0) + it.count;
+      runs[reached.name] = reached.runs;
+    }
   }
   const faults = Object.fromEntries(
     Object.entries(bits).map(([state, mask]) => [
@@ -156,7 +213,7 @@ function count(machine: AnyStateMachine, taken: readonly Taken[]): MachineCovera
       FAULTS.filter((_, bit) => (mask >> bit & 1) === 1),
     ]),
   );
-  return { machine: machine.id, states, transitions, faults };
+  return { machine: machine.id, states, transitions, runs, faults };
 }
 
 function pathOf(node: AnyStateNode): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
@@ -25,6 +26,7 @@ export const MACHINES: readonly AnyStateMachine[] = [
   monitor,
   emitter,
   call,
+  detector,
   node,
   roleMachine,
   supervisionMachine,
@@ -56,6 +58,46 @@ export function unreached(machines: readonly MachineCoverage[]): Unreached {
     .filter(([name, count]) => count > 0 && Object.hasOwn(UNREACHABLE, name))
     .map(([name]) => name);
   return { states: never("states"), transitions: never("transitions"), wrong };
+}
+
+/** What is taken in fewer runs than this may be missed by the next ones. */
+const RARE_RUNS = 5;
+
+/** Transitions that hang by a thread, with the number of runs that took them. */
+export function rare(machines: readonly MachineCoverage[]): readonly string[] {
+  return machines.flatMap(({ machine, runs }) =>
+    Object.entries(runs).filter(([, count]) => count > 0 && count < RARE_RUNS)
+      .map(([name, count]) => `${machine} ${name} (${count})`)
+  );
+}
+
+/** States that can be reached and were never left or entered under some fault. */
+export function missedPairs(machines: readonly MachineCoverage[]): readonly string[] {
+  return machines.flatMap(({ machine, states, faults }) =>
+    Object.keys(states).filter((state) => !Object.hasOwn(UNREACHABLE, `${machine} ${state}`))
+      .flatMap((state) => {
+        const missed = FAULTS.filter((fault) => faults[state]?.includes(fault) !== true);
+        return missed.length === 0 ? [] : [`${machine} ${state}: ${missed.join(" ")}`];
+      })
+  );
+}
+
+/** What was not taken, and why some of it cannot be. */
+export function coverageNotes(machines: readonly MachineCoverage[]): string {
+  const { states, transitions, wrong } = unreached(machines);
+  const seldom = rare(machines), missed = missedPairs(machines);
+  const list = (names: readonly string[]) => names.map((name) => `  ${name}`);
+  return [
+    `${states.length} states and ${transitions.length} transitions were never taken`,
+    ...list([...states, ...transitions]),
+    `${seldom.length} transitions were taken in fewer than ${RARE_RUNS} runs`,
+    ...list(seldom),
+    `${missed.length} states were not seen under every fault; those missed:`,
+    ...list(missed),
+    `${Object.keys(UNREACHABLE).length} cannot be taken:`,
+    ...list(Object.entries(UNREACHABLE).map(([name, why]) => `${name}: ${why}`)),
+    ...wrong.map((name) => `  ${name} was taken all the same`),
+  ].join("\n");
 }
 
 /** In figures, for the report. */

@@ -15,7 +15,14 @@ import type { Coverage } from "./coverage.ts";
 import { type InvariantDefinition, Invariants, type Watched } from "./invariant.ts";
 import type { LedgerModel } from "./ledger_model.ts";
 import type { Recorder } from "./recorder.ts";
+import type { Strikes } from "./strikes.ts";
 import { type Fault, FAULTS } from "./swarm.ts";
+
+/** Why a role ends whose disk is full. */
+export const DISK_FAILED = /no space is left on the device/;
+
+const COORDINATOR = "twoPhaseCommit.coordinator";
+const ENDED: ReadonlySet<string> = new Set(["ended", "aborted"]);
 
 /** A broken invariant. */
 export interface Violation {
@@ -34,13 +41,20 @@ export interface HubParts {
   /** Machines that stand in for those that ship, by id. */
   readonly replaced: ReadonlyMap<string, AnyStateMachine>;
   readonly watched: Omit<Watched, "fail" | "faults" | "model">;
+  readonly strikes: Strikes;
+  /** Whether the link between the nodes of two roles is up, or there is none. */
+  readonly linked: (from: Address, to: Address) => boolean;
 }
 
 /** The hub of one run. */
 export class Hub {
   readonly violations: Violation[] = [];
+  /** Told of each message that a link takes, just before it goes. */
+  leaving: (from: Address, type: string) => void = () => {};
   /** Faults at work, with how many of each. */
   readonly faults: Map<Fault, number> = new Map();
+  /** Transactions that have not ended, with who coordinates them. */
+  readonly running: Map<string, Address> = new Map();
   readonly #active = new Set<string>();
   readonly invariants: Invariants;
   #cause: Envelope | undefined;
@@ -62,7 +76,7 @@ export class Hub {
       model,
       fail: (message) => this.fail(name, message),
     }));
-    parts.coverage.active = 0;
+    parts.coverage.begin();
   }
 
   /** A violation: the first one of each invariant is kept. */
@@ -83,7 +97,8 @@ export class Hub {
     if (count > 0) this.#active.add(fault);
     else this.#active.delete(fault);
     const bit = 1 << FAULTS.indexOf(fault);
-    const { coverage, recorder } = this.parts;
+    const { coverage, recorder, strikes } = this.parts;
+    if (by > 0) strikes.injected(fault);
     coverage.active = count > 0 ? coverage.active | bit : coverage.active & ~bit;
     const type = by > 0 ? fault : `${fault} over`;
     recorder.add("fault", target, type, "", "", () => note);
@@ -97,7 +112,7 @@ export class Hub {
 
   /** For the system. */
   get onlooker(): Onlooker {
-    const { coverage, replaced, model, recorder, watched } = this.parts;
+    const { coverage, replaced, model, recorder, watched, strikes } = this.parts;
     const { invariants } = this;
     return {
       engine: (machine) => coverage.engine(replaced.get(machine.id) ?? machine),
@@ -106,6 +121,10 @@ export class Hub {
         return (machine, key, event, before, after, effects) => {
           if (this.#over || life.over) return;
           if (machine === roleMachine.id) coverage.live(roleMachine, before, event.type, after);
+          if (machine === COORDINATOR) {
+            if (ENDED.has(after)) this.running.delete(key);
+            else this.running.set(key, address);
+          }
           const cause = this.#cause;
           this.#stepped = true;
           const from = cause?.from ?? address;
@@ -115,12 +134,20 @@ export class Hub {
         };
       },
       witness: (address) => this.#witness(address),
-      transmitted: (from, to, count, result) => invariants.transmitted(from, to, count, result),
-      turned: (process) => invariants.turned(process),
+      transmitted: (from, to, count, result) => {
+        if (result === "full") strikes.struck("mailbox", 1);
+        invariants.transmitted(from, to, count, result);
+      },
+      turned: (process) => {
+        if (this.#active.has("slow") && process.slow) strikes.struck("slow", 1);
+        invariants.turned(process);
+      },
       gone: (process) => {
         if (this.#over) return;
         const { address, reason = "" } = process;
         this.#lives.get(address)!.over = true;
+        if (reason === "fenced") strikes.struck("pause", 1);
+        else if (DISK_FAILED.test(reason)) strikes.struck("disk", 1);
         recorder.add(address, address, "gone", "", "", () => reason);
         invariants.gone(process, reason);
       },
@@ -136,14 +163,19 @@ export class Hub {
 
   #witness(address: Address): Witness {
     const { invariants } = this;
-    const { recorder } = this.parts;
+    const { recorder, strikes, linked } = this.parts;
     const life = { over: false };
+    /** Of each sender, the latest frame heard: clocks grow along every sender's frames. */
+    const latest = new Map<Address, number>();
     this.#lives.set(address, life);
     return {
       sent: (to, envelopes, copies) => {
         if (life.over) return;
         invariants.sent(address, to, envelopes, copies);
+        if (copies > 0) { for (const { type } of envelopes) this.leaving(address, type); }
+        if (copies > 1) strikes.struck("duplicate", envelopes.length);
         if (copies > 0) return;
+        strikes.struck(linked(address, to) ? "loss" : "partition", envelopes.length);
         for (const { type } of envelopes) {
           recorder.add(address, to, type, "", "", () => "lost on the link", "lost");
         }
@@ -152,6 +184,11 @@ export class Hub {
         if (life.over) return;
         this.#cause = envelope;
         this.#stepped = false;
+        if (this.#active.has("reorder")) {
+          const age = envelope.clock.reduce((sum, ticks) => sum + ticks, 0);
+          if (age < (latest.get(envelope.from) ?? 0)) strikes.struck("reorder", 1);
+          else latest.set(envelope.from, age);
+        }
         invariants.delivered(address, envelope);
       },
       handled: () => {

@@ -16,6 +16,7 @@ import {
   type ParticipantRecord,
   type PreparedRecord,
 } from "../../protocols/two_phase_commit/messages.ts";
+import { isThreePhaseRecord } from "../../protocols/three_phase_commit/rules.ts";
 import type { WrittenBatch } from "../../runtime/simulated/store.ts";
 
 /** A row a decision changed. */
@@ -69,7 +70,9 @@ export class LedgerModel {
   /** A batch has become durable. */
   written(store: string, batch: WrittenBatch): void {
     if (!this.#seeded.has(store)) this.#seed(store, batch);
-    for (const record of batch.records as readonly (CoordinatorRecord | ParticipantRecord)[]) {
+    // Whoever lives decides a three-phase commit, so no one record is its decision.
+    const records = batch.records.filter((record) => !isThreePhaseRecord(record));
+    for (const record of records as readonly (CoordinatorRecord | ParticipantRecord)[]) {
       if (record.kind === "prepared") this.#promise(store, record);
       if (record.kind === "commit") this.#decide(record);
     }

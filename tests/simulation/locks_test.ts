@@ -1,8 +1,10 @@
 /**
  * The lock table of a participant under many waiters.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { Locks } from "../../actors/locks.ts";
+import { deadlocks } from "../../protocols/deadlock/cycles.ts";
 
 Deno.test("any number of waiting readers is let through without recursion", () => {
   const locks = new Locks();
@@ -53,4 +55,117 @@ Deno.test("a reader may read again from within, and a writer may release from wi
   locks.release("writer");
   assertEquals(log, ["first look", "next", "second look"]);
   assertEquals(locks.size, 0);
+});
+
+Deno.test("readers share, and nobody overtakes a writer that waits", () => {
+  const locks = new Locks();
+  const log: string[] = [];
+  const take = (owner: string, shared: boolean) =>
+    locks.acquire(owner, ["a"], () => void log.push(owner), shared ? ["a"] : []);
+  take("read 1", true);
+  take("read 2", true);
+  take("write", false);
+  take("read 3", true); // Would fit beside the two that hold it.
+  take("read 4", true);
+  locks.whenFree(["a"], () => void log.push("look"));
+  assertEquals(log, ["read 1", "read 2"]);
+  locks.release("read 1");
+  assertEquals(log, ["read 1", "read 2"]);
+  locks.release("read 2");
+  assertEquals(log, ["read 1", "read 2", "write"]);
+  locks.release("write");
+  assertEquals(log, ["read 1", "read 2", "write", "read 3", "read 4", "look"]);
+  locks.release("read 3");
+  locks.release("read 4");
+  assertEquals(locks.size, 0);
+});
+
+Deno.test("a writer that gives up lets the readers behind it join those before it", () => {
+  const locks = new Locks();
+  const log: string[] = [];
+  locks.acquire("read 1", ["a"], () => {}, ["a"]);
+  locks.acquire("write", ["a"], () => {});
+  locks.acquire("read 2", ["a"], () => void log.push("read 2"), ["a"]);
+  locks.release("write");
+  assertEquals(log, ["read 2"]);
+});
+
+Deno.test("who waits for whom: the nearest in the way, readers followed to what they wait for", () => {
+  const locks = new Locks();
+  const nothing = () => {};
+  const found = () =>
+    locks.waits().map(({ waiter, holder, key }) => `${waiter}>${holder} ${key}`).sort();
+  locks.acquire("T1", ["b"], nothing);
+  locks.whenFree(["a", "b"], nothing); // Holds a, waits for b.
+  locks.acquire("T2", ["a"], nothing);
+  assertEquals(found(), ["T2>T1 a"]);
+  locks.acquire("T3", ["b"], nothing, ["b"]);
+  locks.acquire("T4", ["b"], nothing, ["b"]);
+  locks.acquire("T5", ["b"], nothing);
+  assertEquals(found(), ["T2>T1 a", "T3>T1 b", "T4>T1 b", "T5>T1 b", "T5>T3 b", "T5>T4 b"]);
+  locks.release("T1");
+  assertEquals(found(), ["T5>T3 b", "T5>T4 b"]);
+  assertEquals([locks.held("T3"), locks.held("T5"), locks.held("nobody")], [1, 0, 0]);
+});
+
+Deno.test("those who give up behind a holder that stays leave nothing behind", () => {
+  const locks = new Locks();
+  locks.acquire("stays", ["a"], () => {});
+  const started = performance.now();
+  for (let i = 0; i < 200_000; i++) locks.whenFree(["a"], () => {})();
+  assertEquals([locks.size, locks.waiting, locks.waits()], [1, 0, []]);
+  assert(performance.now() - started < 10_000); // Or each looks at all before it.
+});
+
+/** Owners that take a few of three keys, some of them shared, or give everything back. */
+const acts = fc.array(
+  fc.tuple(fc.nat(5), fc.nat(7), fc.nat(7), fc.boolean()),
+  { maxLength: 60 },
+);
+const KEYS = ["a", "b", "c"];
+
+Deno.test("no writer beside anyone, nobody before its turn, and everybody in the end", () => {
+  fc.assert(fc.property(acts, (all) => {
+    const locks = new Locks();
+    const granted = new Set<string>();
+    const asked = new Map<string, { keys: string[]; shared: string[]; turn: number }>();
+    let turn = 0;
+    const check = () => {
+      for (const [one, { keys, shared, turn }] of asked) {
+        if (!granted.has(one)) continue;
+        for (const [other, theirs] of asked) {
+          if (one === other) continue;
+          const clash = keys.some((key) =>
+            theirs.keys.includes(key) && !(shared.includes(key) && theirs.shared.includes(key))
+          );
+          // It came later and would have to wait for the other: then the other has been let in.
+          const later = clash && turn > theirs.turn && keys.length === 1 &&
+            theirs.keys[0] === keys[0];
+          assert(!(clash && granted.has(other)), `${one} beside ${other}`);
+          assert(!later, `${one} before ${other}`);
+        }
+      }
+    };
+    for (const [who, which, modes, gives] of all) {
+      const owner = `T${who}`;
+      if (gives || asked.has(owner)) {
+        asked.delete(owner);
+        granted.delete(owner);
+        locks.release(owner);
+      } else {
+        const keys = KEYS.filter((_, i) => which >> i & 1);
+        const shared = keys.filter((_, i) => modes >> i & 1);
+        asked.set(owner, { keys, shared, turn: turn++ });
+        locks.acquire(owner, keys, () => void granted.add(owner), shared);
+      }
+      check();
+      const waiters = new Set(locks.waits().map(({ waiter }) => waiter));
+      assertEquals([...waiters].sort(), [...asked.keys()].filter((it) => !granted.has(it)).sort());
+      const edges = new Map([...asked.keys()].map((it) => [it, [] as string[]]));
+      for (const { waiter, holder } of locks.waits()) edges.get(waiter)!.push(holder);
+      assertEquals(deadlocks(edges), []);
+    }
+    for (const owner of asked.keys()) locks.release(owner);
+    assertEquals([locks.size, locks.waiting], [0, 0]);
+  }));
 });

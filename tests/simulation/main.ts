@@ -4,12 +4,20 @@
  * @module
  */
 import { Coverage } from "./coverage.ts";
-import { coverageFigures, coverageTable, covered, unreached } from "./coverage_report.ts";
+import {
+  coverageFigures,
+  coverageNotes,
+  coverageTable,
+  covered,
+  missedPairs,
+  rare,
+  unreached,
+} from "./coverage_report.ts";
 import { allInvariants } from "./invariant.ts";
 import { diagram } from "./mermaid.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { BadTrace, replay } from "./replay.ts";
-import { type Figures, table, Tally, total } from "./report.ts";
+import { type Figures, strikesOf, table, Tally, total } from "./report.ts";
 import { type RunParts, runSeed, type SeedResult } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
@@ -23,12 +31,10 @@ import {
   type Trace,
   type TraceEvent,
 } from "./trace.ts";
-import { UNREACHABLE } from "./unreachable.ts";
 
 const DEFAULT_SEEDS = 20;
 /** From this many seeds of all scenarios on, what was never taken is a failure. */
 const THOROUGH_SEEDS = 500;
-const MOST_HEAP_BYTES = 3 * 2 ** 30;
 const PROGRESS_MS = 5000;
 
 /** Runs a command line and returns the exit code: 0, 1 found something, 2 bad line, 3 given up. */
@@ -37,6 +43,8 @@ export async function simulate(args: readonly string[]): Promise<number> {
   if (typeof options === "string") return complain(options);
   if (options.help) return print(HELP.trimEnd());
   const parts = {
+    profile: options.profile,
+    mostEvents: options.events,
     coverage: new Coverage(),
     definitions: await allInvariants(),
     ...await stageKeys(),
@@ -139,7 +147,9 @@ class Simulation {
       this.#gaveUp = `${scenario.name} seed ${seed} was not finished: ${result.unfinished}`;
     }
     const { heapUsed } = Deno.memoryUsage();
-    if (heapUsed > MOST_HEAP_BYTES) this.#gaveUp = `${heapUsed} bytes of memory are in use`;
+    if (heapUsed > this.options.bytes) {
+      this.#gaveUp = `${(heapUsed / 2 ** 20).toFixed(0)} MB of memory are in use`;
+    }
     this.#progress(scenario, seed);
   }
 
@@ -157,7 +167,7 @@ class Simulation {
     if (this.options.trace === undefined && this.options.diagram === undefined) return;
     const events: TraceEvent[] = [];
     const result = await runSeed(kept.scenario, kept.seed, this.parts, events);
-    writeFiles(this.options, traceOf(kept.scenario.name, result, events), result);
+    writeFiles(this.options, traceOf(kept.scenario.name, result, events, this.options), result);
   }
 
   #report(): number {
@@ -166,38 +176,39 @@ class Simulation {
     const left = unreached(machines);
     const figures: Figures = all ? total(this.#tallies) : this.#tallies[0]!.figures;
     console.log(table(this.#tallies));
-    if (all) console.log(`\n${coverageTable(machines)}`);
-    if (all) console.log(`\n${coverageNotes(left)}`);
+    const strikes = strikesOf(this.#tallies);
+    if (!this.#verbose) console.log(`\n${strikes.table}`);
+    if (all) console.log(`\n${coverageTable(machines)}\n\n${coverageNotes(machines)}`);
     const never = all ? [...left.states, ...left.transitions] : [];
     const runs = this.#tallies.every(({ seeds }) => seeds >= THOROUGH_SEEDS);
     const wanting = all && runs && never.length + left.wrong.length > 0;
     const found = figures.violations.length > 0;
     if (this.#gaveUp !== undefined) {
       console.error(
-        `Gave up after ${figures.seeds} runs, ${figures.events} events: ${this.#gaveUp}`,
+        `Gave up after ${figures.seeds} runs, ${figures.events} events: ${this.#gaveUp}.` +
+          (found ? "" : " Nothing was found in them; nothing is said about the rest."),
       );
     } else if (wanting) console.error(`Never taken: ${[...never, ...left.wrong].join(", ")}`);
     if (this.options.json) {
       const coverage = coverageFigures(machines);
       const elapsed = { elapsed_s: Math.round(performance.now() - this.#since) / 1000 };
       const ended = this.#gaveUp === undefined ? {} : { gave_up: this.#gaveUp };
-      const build = buildHash();
-      console.log(
-        JSON.stringify({ ...figures, unreached: never, coverage, build, ...elapsed, ...ended }),
-      );
+      const more = all ? { rare: rare(machines), pairs_missed: missedPairs(machines) } : {};
+      console.log(JSON.stringify({
+        ...figures,
+        profile: this.options.profile ?? "drawn",
+        unreached: never,
+        faults: strikes,
+        coverage,
+        ...more,
+        build: buildHash(),
+        ...elapsed,
+        ...ended,
+      }));
     }
     if (found || wanting) return 1;
     return this.#gaveUp === undefined ? 0 : 3;
   }
-}
-
-function coverageNotes({ states, transitions, wrong }: ReturnType<typeof unreached>): string {
-  const lines = [`${states.length} states and ${transitions.length} transitions were never taken`];
-  for (const name of [...states, ...transitions]) lines.push(`  ${name}`);
-  lines.push(`${Object.keys(UNREACHABLE).length} cannot be taken:`);
-  for (const [name, why] of Object.entries(UNREACHABLE)) lines.push(`  ${name}: ${why}`);
-  for (const name of wrong) lines.push(`  ${name} was taken all the same`);
-  return lines.join("\n");
 }
 
 /** Of one seed, for people. */
@@ -217,7 +228,12 @@ function tell(scenario: Scenario, result: SeedResult): string {
   ].join("\n");
 }
 
-function traceOf(scenario: string, result: SeedResult, events: readonly TraceEvent[]): Trace {
+function traceOf(
+  scenario: string,
+  result: SeedResult,
+  events: readonly TraceEvent[],
+  { profile }: Options,
+): Trace {
   const [violation] = result.violations;
   return {
     header: {
@@ -226,6 +242,7 @@ function traceOf(scenario: string, result: SeedResult, events: readonly TraceEve
       kind: "simulate",
       build: buildHash(),
       scenario,
+      ...(profile === undefined ? {} : { profile }),
       seed: result.seed,
       stage: stageHash(),
       ...(violation === undefined
@@ -253,13 +270,15 @@ async function playAgain(options: Options, file: string, parts: RunParts): Promi
   writeFiles(options, trace, result);
   const violations = result?.violations ??
     (recorded.header.violation === undefined ? [] : [recorded.header.violation]);
-  for (const { invariant, message } of violations) console.log(`${invariant}: ${message}`);
+  for (const { invariant, message } of violations) {
+    console.log(invariant === message ? invariant : `${invariant}: ${message}`);
+  }
   const same = difference === undefined;
   console.log(same ? `${trace.events.length} events, all as recorded` : difference);
   if (options.json) {
     const found = violations.map(({ invariant, message }) => ({ invariant, message }));
-    const { kind, scenario, model, seed } = recorded.header;
-    const what = kind === "check" ? { model } : { scenario, seed };
+    const { kind, scenario, profile, model, mutant, seed } = recorded.header;
+    const what = kind === "check" ? { model, mutant } : { scenario, profile, seed };
     console.log(JSON.stringify({
       replay: file,
       kind,

@@ -14,6 +14,9 @@ import type { StubConfig } from "./stub_roles.ts";
 const stubs = new URL("./stub_roles.ts", import.meta.url).href;
 const nodes = new URL("../../actors/node.ts", import.meta.url).href;
 const EVERY_MS = 250;
+/** A node asks a role to start for 15 s; its last question may wait 2 s more, less one pause. */
+const START_FAILS_MS = 16_400;
+const ASKS_EVERY_MS = 2050;
 
 /** What a role may be told, in one breath. */
 const ORDERS: readonly (readonly string[])[] = [
@@ -31,10 +34,20 @@ export function meddle(stage: Stage, until: number): void {
   new Meddler(stage, until).begin();
 }
 
+/** A node that is no part of the cluster. */
+interface SpareNode {
+  /** The node of the cluster that it is at. */
+  readonly node: string;
+  readonly address: Address;
+  readonly roles: readonly RoleSpec[];
+}
+
 class Meddler {
   readonly #random: () => number;
   readonly #supervisor: Supervisor;
   readonly #spares: Address[] = [];
+  /** Spares with a fate of their own: they are left alone. */
+  readonly #left: Address[] = [];
   /** Nodes that were told to stop: they are started again before the end. */
   readonly #stopped = new Set<string>();
 
@@ -47,7 +60,13 @@ class Meddler {
       now: () => host.clock.now(),
       wake: () => host.wake(),
       log: () => {},
-      policy: { maxRestarts: 2, backoffMs: 200, maxBackoffMs: 4000, provenMs: 3000 },
+      // Proven before a role that hangs is found out, or not.
+      policy: {
+        maxRestarts: 2,
+        backoffMs: 200,
+        maxBackoffMs: 4000,
+        provenMs: pick(this.#random, [3000, 10_000]),
+      },
       engine: (machine) => host.engine(machine),
       observe: () => host.observe(),
       spawned: (address) => {
@@ -61,6 +80,8 @@ class Meddler {
     const { scheduler } = this.stage.system;
     scheduler.at(this.until, () => this.#end());
     for (let i = Math.floor(this.#random() * 4); i > 0; i--) this.#spareNode();
+    for (let i = 0; i < 2; i++) this.#doomedNode();
+    for (let i = 0; i < 4; i++) this.#hastyNode();
     const next = () => {
       const at = scheduler.now() - Math.log(1 - this.#random()) * EVERY_MS;
       if (at >= this.until) return;
@@ -79,6 +100,7 @@ class Meddler {
     () => this.#spare(),
     () => this.#supervise(),
     () => this.#supervise(),
+    () => this.#wearOut(),
   ];
 
   #tell(address: Address, type: string): void {
@@ -124,16 +146,16 @@ class Meddler {
 
   /** Everything that was stopped on purpose or drained is started again. */
   #end(): void {
-    for (const address of this.#spares) void this.#supervisor.retire(address);
+    for (const address of [...this.#spares, ...this.#left]) void this.#supervisor.retire(address);
     for (const { name } of this.stage.plan.nodes) this.#bounce(name);
   }
 
   // Spares -----------------------------------------------------------------------------------
 
-  #spec(config: StubConfig): RoleSpec {
+  #spec(config: StubConfig, list: Address[] = this.#spares): RoleSpec {
     const node = pick(this.#random, this.stage.plan.nodes).name;
-    const address = `${node}/spare-${this.#spares.length}`;
-    this.#spares.push(address);
+    const address = `${node}/spare-${this.#spares.length}-${this.#left.length}`;
+    list.push(address);
     return { address, module: stubs, name: "volatile", config };
   }
 
@@ -167,6 +189,17 @@ class Meddler {
     }
   }
 
+  /** Ends a role until it may not be restarted any more, and lets its last life hang. */
+  #wearOut(): void {
+    const spec = this.#spec({}, this.#left);
+    this.#supervisor.supervise(spec).catch(() => {});
+    const { system } = this.stage;
+    for (const ms of [50, 350]) {
+      this.#after(system.now + ms, () => this.#supervisor.kill(spec.address));
+    }
+    this.#after(system.now + 1500, () => this.#hang(spec));
+  }
+
   /** Long enough to be taken for lost, or not. */
   #hang({ address }: Pick<RoleSpec, "address">): void {
     const { system } = this.stage;
@@ -177,45 +210,103 @@ class Meddler {
 
   /** A node of its own whose roles are missing, late, stuck or hung: nothing goes well with it. */
   #spareNode(): void {
-    const { system, plan } = this.stage;
-    const name = `spare-${this.#spares.length}`;
-    const node = pick(this.#random, plan.nodes).name;
+    const { system } = this.stage;
     const stopAt = system.now + this.#random() * 17_000;
-    const roles = ["a", "b", "c"].map((letter): RoleSpec => {
-      const address = `${node}/${name}-${letter}`;
-      const stuck = pick<StubConfig["stuck"] | undefined>(this.#random, [
-        "serve",
-        "stop",
-        "stop",
+    const spare = this.#newNode(this.#spares, () => {
+      const stuck = pick<StubConfig["stuck"]>(this.#random, [
+        ["serve"],
+        ["stop"],
+        ["stop"],
         undefined,
         undefined,
         undefined,
       ]);
-      const config: StubConfig = stuck === undefined ? { drainMs: 2500 } : { stuck };
-      return { address, module: stubs, name: "volatile", config };
+      return stuck === undefined ? { drainMs: 2500 } : { stuck };
     });
-    for (const spec of roles) {
-      this.#spares.push(spec.address);
+    for (const spec of spare.roles) {
       this.#appear(spec);
       if (this.#random() < 0.3) this.#after(stopAt + this.#random() * 300, () => this.#hang(spec));
     }
-    const [a, b, c] = roles.map(({ address }) => address) as [Address, Address, Address];
+    const peers = this.#random() < 0.5 ? [] : [`${spare.node}/nobody`];
+    this.#startNode(spare, { peers });
+    if (this.#random() < 0.8) this.#after(stopAt, () => this.#tell(spare.address, "stopNode"));
+  }
+
+  /** A node whose start fails at a step that is drawn. */
+  #doomedNode(): void {
+    const at = pick(this.#random, ["configuration", "a", "b", "c"] as const);
+    const doomed = this.#newNode(this.#left, (letter) => letter === at ? { stuck: ["serve"] } : {});
+    this.#startRoles(doomed);
+    const twice = doomed.roles.slice(0, 1).flatMap(({ address }) => [address, address]);
+    this.#startNode(doomed, at === "configuration" ? { durable: twice } : {});
+  }
+
+  /**
+   * A node that is told to stop just before a start step is done or has failed: that comes in the
+   * middle of its stop then, at a step that takes its time.
+   */
+  #hastyNode(): void {
+    const fails = this.#random() < 0.6;
+    const slow = pick(this.#random, ["completing", "hung", "hung", "disconnecting", "releasing"]);
+    // A monitor that hangs holds up three steps, for a second each; what is stuck holds up one.
+    const before = this.#random() * (slow !== "hung" ? 1000 : fails ? 3000 : 1900);
+    // Just after it has asked once more: that question must be open still when it is answered.
+    const asked = (1 + Math.floor(this.#random() * 5)) * ASKS_EVERY_MS;
+    const stopMs = fails ? START_FAILS_MS - before : asked + 20 + this.#random() * 100;
+    const serveMs = stopMs + before;
+    const hasty = this.#newNode(this.#left, (letter) => {
+      const stuck: ("serve" | "drain" | "stop")[] = [];
+      if (letter === "a" && fails) stuck.push("serve");
+      if (letter === "a" && slow === "completing") stuck.push("drain");
+      if (letter === "a" && slow === "releasing") stuck.push("stop");
+      if (letter === "b" && slow === "disconnecting") stuck.push("stop");
+      return { stuck, drainMs: 0, ...(letter === "a" && !fails ? { serveMs } : {}) };
+    });
+    this.#startRoles(hasty);
+    this.#startNode(hasty, {});
+    this.#after(this.stage.system.now + stopMs, () => {
+      if (slow === "hung") this.#hang(hasty.roles[2]!);
+      this.#tell(hasty.address, "stopNode");
+    });
+  }
+
+  #startRoles({ roles }: SpareNode): void {
+    for (const spec of roles) {
+      this.#supervisor.supervise(spec).catch(() => {});
+      this.#tell(spec.address, "$start");
+    }
+  }
+
+  /** A spare node with a durable role `a`, a gateway `b` and a monitor `c`. */
+  #newNode(list: Address[], configOf: (letter: string) => StubConfig): SpareNode {
+    const name = `spare-${this.#spares.length}-${this.#left.length}`;
+    const node = pick(this.#random, this.stage.plan.nodes).name;
+    const address = `${node}/${name}`;
+    const roles = ["a", "b", "c"].map((letter): RoleSpec => {
+      const config = configOf(letter);
+      return { address: `${address}-${letter}`, module: stubs, name: "volatile", config };
+    });
+    list.push(address, ...roles.map((spec) => spec.address));
+    return { node, address, roles };
+  }
+
+  #startNode({ address, roles }: SpareNode, wanting: Partial<NodeConfig>): void {
+    const [a, b, c] = roles.map((spec) => spec.address) as [Address, Address, Address];
     const config: NodeConfig = {
       tier: "core",
-      durable: this.#random() < 0.1 ? [a, a] : [a], // Twice: a bad configuration.
+      durable: [a],
+      helpers: [],
       gateways: [b],
       monitor: c,
-      peers: this.#random() < 0.5 ? [] : [`${node}/nobody`],
+      peers: [],
       informs: [],
       completeMs: 1500,
       connectMs: 3000,
+      ...wanting,
     };
-    const address = `${node}/${name}`;
-    this.#spares.push(address);
     this.#supervisor.supervise({ address, module: nodes, name: "nodeRole", config })
       .catch(() => {});
-    this.#after(system.now + 5, () => this.#tell(address, "$start"));
-    if (this.#random() < 0.8) this.#after(stopAt, () => this.#tell(address, "stopNode"));
+    this.#after(this.stage.system.now + 5, () => this.#tell(address, "$start"));
   }
 
   /** At once, late, or never. */

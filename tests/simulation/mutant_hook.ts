@@ -52,11 +52,18 @@ export async function tryMutant(trial: MutantTrial): Promise<Caught | undefined>
   return undefined;
 }
 
-async function attempt(
-  run: () => ReturnType<typeof runSeed>,
-): Promise<Pick<Caught, "invariant" | "message"> | undefined> {
+type Noticed = Pick<Caught, "invariant" | "message"> | undefined;
+
+async function attempt(run: () => ReturnType<typeof runSeed>): Promise<Noticed> {
+  const { promise: broke, reject } = Promise.withResolvers<never>();
+  // What nobody awaits breaks too: a client that is told nonsense, say.
+  const onRejection = (event: PromiseRejectionEvent): void => {
+    event.preventDefault();
+    reject(event.reason);
+  };
+  addEventListener("unhandledrejection", onRejection);
   try {
-    const { violations: [violation], unfinished } = await run();
+    const { violations: [violation], unfinished } = await Promise.race([run(), broke]);
     if (violation !== undefined) {
       const { invariant, message } = violation;
       return { invariant, message };
@@ -65,5 +72,7 @@ async function attempt(
     return unfinished === undefined ? undefined : { invariant: "liveness", message: unfinished };
   } catch (error) {
     return { invariant: "error", message: (error as Error).message };
+  } finally {
+    removeEventListener("unhandledrejection", onRejection);
   }
 }

@@ -5,7 +5,8 @@
  */
 import type { Address } from "../../runtime/ports.ts";
 import { CLIENT, MAIN_NODE, type SimulatedSystem } from "../../runtime/simulated/mod.ts";
-import { drawCuts } from "./partitions.ts";
+import { drawPartition } from "./partitions.ts";
+import type { Strikes } from "./strikes.ts";
 import type { Fault, Swarm } from "./swarm.ts";
 
 /** What a nemesis works on. */
@@ -14,16 +15,20 @@ export interface Victim {
   readonly nodes: readonly { readonly name: string; readonly tier: string }[];
   /** Roles that may be hit. */
   readonly targets: readonly Address[];
-  /** Keys of stores. */
-  readonly stores: readonly string[];
+  /** Keys of stores, and who keeps each. */
+  readonly stores: ReadonlyMap<string, Address>;
   /** Takes a node down for good, and up again. */
   readonly nodeDown: (name: string) => void;
   readonly nodeUp: (name: string) => void;
+  readonly strikes: Strikes;
   /** A fault begins or ends; of those that only happen, `end` follows a little later. */
   readonly begin: (fault: Fault, target: string, note: string) => void;
   readonly end: (fault: Fault, target: string, note: string) => void;
 }
 
+/** How long a crash waits for a moment at which its role has something to lose, and looks for it. */
+const AMBUSH_MS = 200;
+const LOOK_EVERY_MS = 0.5;
 /** A fault that only happens counts as at work for so long, in ms. */
 const AFTERMATH_MS = 300;
 const LONGEST_CUT_MS = 8000;
@@ -33,7 +38,10 @@ const LONGEST_TAIL_MS = 5000;
 export class Nemesis {
   readonly #cuts = new Map<string, number>();
   readonly #undo = new Set<() => void>();
+  /** Roles that are paused, mailboxes that are full, nodes that are down: not struck twice. */
+  readonly #struck = new Set<string>();
   readonly #links: readonly (readonly [string, string, number, number])[];
+  readonly #keepers: ReadonlySet<Address>;
   #until = 0;
 
   /** @param random uniform in [0, 1) */
@@ -42,6 +50,7 @@ export class Nemesis {
     private readonly swarm: Swarm,
     private readonly random: () => number,
   ) {
+    this.#keepers = new Set(victim.stores.values());
     this.#links = [...victim.system.switchboard.links()]
       .filter(([from, to]) => from !== MAIN_NODE && to !== MAIN_NODE)
       .map(([from, to, { delayMs, jitterMs }]) => [from, to, delayMs, jitterMs]);
@@ -70,9 +79,15 @@ export class Nemesis {
         return () => this.victim.system.conditions.torn = 0;
       });
     }
-    if (on.has("power")) this.#once(() => this.#power());
+    if (on.has("power")) {
+      this.#once(() => this.#power());
+      this.#repeat(everyMs.power, () => this.#power());
+    }
     if (on.has("disk")) this.#once(() => this.#disk());
-    if (on.has("drift")) this.#lasting("drift", "clocks", () => () => {});
+    if (on.has("drift")) {
+      this.victim.strikes.struck("drift", this.victim.system.conditions.rates.size);
+      this.#lasting("drift", "clocks", () => () => {});
+    }
   }
 
   /** Takes everything back. */
@@ -108,9 +123,12 @@ export class Nemesis {
   #lasting(fault: Fault, target: string, begin: () => () => void, forMs?: number): void {
     const { scheduler } = this.victim.system;
     this.victim.begin(fault, target, forMs === undefined ? "" : `for ${Math.round(forMs)} ms`);
+    const key = `${fault} ${target}`;
+    this.#struck.add(key);
     const undo = begin();
     const end = () => {
       if (!this.#undo.delete(end)) return;
+      this.#struck.delete(key);
       undo();
       this.victim.end(fault, target, "over");
     };
@@ -164,8 +182,14 @@ export class Nemesis {
 
   #partition(): void {
     const { nodes, system } = this.victim;
-    const cuts = drawCuts(nodes, this.swarm.shapes, this.random)
-      .filter(([from, to]) => system.switchboard.get(from, to) !== undefined);
+    const { switchboard } = system;
+    const { shape, cuts } = drawPartition(
+      nodes,
+      this.swarm.shapes,
+      this.random,
+      (from, to) => switchboard.get(from, to) !== undefined,
+    );
+    this.victim.strikes.shapes[shape]++;
     const forMs = Math.min(LONGEST_CUT_MS, this.#exponential(1500));
     const name = cuts.map(([from, to]) => `${from}>${to}`).join(" ");
     this.#lasting("partition", name, () => {
@@ -187,30 +211,73 @@ export class Nemesis {
   #happens(fault: Fault, target: string, act: () => void): void {
     const { scheduler } = this.victim.system;
     this.victim.begin(fault, target, "");
-    act();
+    this.#ending(fault, act);
     scheduler.at(scheduler.now() + AFTERMATH_MS, () => this.victim.end(fault, target, "over"));
   }
 
-  #running(): readonly Address[] {
+  /** Counts the roles that something ends. */
+  #ending(fault: Fault, act: () => void): void {
+    const { strikes, system } = this.victim;
+    const before = system.spawner.running.length;
+    act();
+    strikes.struck(fault, before - system.spawner.running.length);
+  }
+
+  /** Roles that run and do not suffer from this fault yet. */
+  #running(fault: Fault): readonly Address[] {
     const { targets, system } = this.victim;
-    return targets.filter((address) => system.spawner.process(address) !== undefined);
+    return targets.filter((address) =>
+      system.spawner.process(address) !== undefined && !this.#struck.has(`${fault} ${address}`)
+    );
   }
 
   #crash(kind: "crash" | "exit"): void {
-    const running = this.#running();
-    if (running.length === 0) return;
-    const address = this.#pick(running);
+    // Most of the time nothing is on its way to a disk: half of the crashes wait until something is.
+    const ambush = kind === "crash" && this.random() < 0.5;
+    const running = this.#running(kind);
+    const keepers = ambush ? running.filter((address) => this.#keepers.has(address)) : [];
+    const among = keepers.length > 0 ? keepers : running;
+    if (among.length === 0) return;
+    const until = this.victim.system.scheduler.now() + (keepers.length > 0 ? AMBUSH_MS : 0);
+    this.#ambush(kind, this.#pick(among), until);
+  }
+
+  #ambush(kind: "crash" | "exit", address: Address, until: number): void {
+    const { system } = this.victim;
+    const process = system.spawner.process(address);
+    if (process === undefined) return;
+    const { scheduler } = system;
+    const now = scheduler.now();
+    if (now < until && process.unsynced === 0) {
+      return void scheduler.at(now + LOOK_EVERY_MS, () => this.#ambush(kind, address, until));
+    }
     this.#happens(kind, address, () => {
-      if (kind === "crash") this.victim.system.crash(address);
-      else this.victim.system.spawner.process(address)?.terminate();
+      if (kind === "crash") process.end("crashed");
+      else process.terminate();
+    });
+  }
+
+  /** For those who see a message leave: a vote against is held up, and its voter crashes. */
+  sent(from: Address, type: string): void {
+    const { system } = this.victim;
+    const { scheduler, conditions, spawner } = system;
+    if (type !== "voteNo" || scheduler.now() >= this.#until) return;
+    if (this.random() >= this.swarm.lateVotes) return;
+    // From a moment to longer than any patience.
+    conditions.snag = 10 ** (2 + 1.2 * this.random());
+    scheduler.at(scheduler.now() + this.random(), () => {
+      const process = spawner.process(from);
+      if (process !== undefined) this.#happens("crash", from, () => process.end("crashed"));
     });
   }
 
   #node(): void {
-    const { nodes, nodeDown, nodeUp } = this.victim;
+    const { nodeDown, nodeUp } = this.victim;
+    const nodes = this.victim.nodes.filter(({ name }) => !this.#struck.has(`node ${name}`));
+    if (nodes.length === 0) return;
     const { name } = this.#pick(nodes);
     this.#lasting("node", name, () => {
-      nodeDown(name);
+      this.#ending("node", () => nodeDown(name));
       return () => nodeUp(name);
     }, 200 + this.#exponential(1500));
   }
@@ -224,8 +291,8 @@ export class Nemesis {
 
   #disk(): void {
     const { stores, system } = this.victim;
-    if (stores.length === 0) return;
-    const store = this.#pick(stores);
+    if (stores.size === 0) return;
+    const store = this.#pick([...stores.keys()]);
     if (system.disks.id(store) === undefined) return;
     this.#lasting("disk", store, () => {
       system.disks.setFailure(store, "no space is left on the device");
@@ -234,7 +301,7 @@ export class Nemesis {
   }
 
   #pause(): void {
-    const running = this.#running();
+    const running = this.#running("pause");
     if (running.length === 0) return;
     const address = this.#pick(running);
     const forMs = 1 + this.random() * this.swarm.pauseMs;
@@ -242,7 +309,7 @@ export class Nemesis {
   }
 
   #mailbox(): void {
-    const running = this.#running();
+    const running = this.#running("mailbox");
     if (running.length === 0) return;
     const address = this.#pick(running);
     const what = this.random() < 0.7 ? "normal" : "all";

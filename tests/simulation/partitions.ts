@@ -12,15 +12,34 @@ interface Node {
 
 type Cut = readonly [from: string, to: string];
 
-/** Draws one partition of one of the shapes; all of them if none is given. */
-export function drawCuts(
+/** A partition. */
+export interface Partition {
+  readonly shape: Shape;
+  /** Links that are cut; at least one. */
+  readonly cuts: readonly Cut[];
+}
+
+/** Draws one partition of one of the shapes that cuts something: not all nodes have links. */
+export function drawPartition(
   nodes: readonly Node[],
   shapes: readonly Shape[],
   random: () => number,
+  isLink: (from: string, to: string) => boolean,
+): Partition {
+  const among: readonly Shape[] = shapes.length > 0 ? shapes : ["symmetric", "one-way"];
+  for (;;) {
+    const shape = among[Math.floor(random() * among.length)]!;
+    const cuts = drawCuts(nodes, shape, random).filter(([from, to]) => isLink(from, to));
+    if (cuts.length > 0) return { shape, cuts };
+  }
+}
+
+function drawCuts(
+  nodes: readonly Node[],
+  shape: Shape,
+  random: () => number,
 ): readonly Cut[] {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
-  const among: readonly Shape[] = shapes.length > 0 ? shapes : ["symmetric", "one-way"];
-  const shape = pick(among);
   const one = pick(nodes), others = nodes.filter((node) => node !== one);
   const other = pick(others);
   switch (shape) {

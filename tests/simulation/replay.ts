@@ -5,8 +5,10 @@
  */
 import { TableEngine } from "../../runtime/engine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
+import { allMutants } from "../model/mutants.ts";
 import { MACHINES } from "./coverage_report.ts";
 import { type RunParts, runSeed, type SeedResult } from "./run.ts";
+import { type ProfileName, PROFILES } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
 import { buildHash, stageHash, type Trace, type TraceEvent } from "./trace.ts";
 
@@ -37,16 +39,24 @@ export async function replay(recorded: Trace, parts: RunParts): Promise<Replayed
 }
 
 async function runAgain(recorded: Trace, parts: RunParts): Promise<Replayed> {
-  const { scenario: name, seed, stage } = recorded.header;
+  const { scenario: name, seed, stage, profile } = recorded.header;
   const scenario = SCENARIOS.get(name ?? "");
   if (scenario === undefined) throw new BadTrace(`there is no scenario ${String(name)}`);
   if (!Number.isSafeInteger(seed)) throw new BadTrace(`${String(seed)} is no seed`);
+  if (profile !== undefined && !PROFILES.includes(profile as ProfileName)) {
+    throw new BadTrace(`there is no profile ${profile}`);
+  }
   const ours = stageHash();
   if (stage !== ours) {
     throw new BadTrace(`the trace is of scenarios ${String(stage)}, these are ${ours}`);
   }
   const events: TraceEvent[] = [];
-  const result = await runSeed(scenario, seed!, parts, events);
+  const result = await runSeed(
+    scenario,
+    seed!,
+    { ...parts, profile: profile as ProfileName | undefined },
+    events,
+  );
   const trace = { header: recorded.header, events };
   return { trace, difference: firstDifference(recorded.events, events), result };
 }
@@ -63,13 +73,14 @@ function firstDifference(
   return undefined;
 }
 
-/** Steps the shipped machines along a counterexample of the checker. */
+/** Steps the shipped machines, or the mutant it is of, along a counterexample of the checker. */
 function stepAlong(recorded: Trace): Replayed {
+  const machines = machinesOf(recorded);
   const lives = new Map<string, { readonly engine: TableEngine; state: number }>();
   const engines = new Map<string, TableEngine>();
   const begin = (name: string, input: unknown) => {
     const actor = recorded.header.actors?.[name];
-    const machine = MACHINES.find(({ id }) => id === actor?.machine);
+    const machine = machines.find(({ id }) => id === actor?.machine);
     if (actor === undefined || machine === undefined) {
       throw new BadTrace(`${name} is of no machine that ships: ${String(actor?.machine)}`);
     }
@@ -93,6 +104,13 @@ function stepAlong(recorded: Trace): Replayed {
     return { trace: recorded, difference };
   }
   return { trace: recorded, difference: undefined };
+}
+
+function machinesOf({ header: { mutant } }: Trace): readonly AnyStateMachine[] {
+  if (mutant === undefined) return MACHINES;
+  const planted = allMutants().find(({ id }) => id === mutant)?.machine();
+  if (planted === undefined) throw new BadTrace(`there is no mutant ${mutant}`);
+  return MACHINES.map((machine) => machine.id === planted.id ? planted : machine);
 }
 
 function engineOf(engines: Map<string, TableEngine>, machine: AnyStateMachine): TableEngine {

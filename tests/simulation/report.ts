@@ -4,6 +4,7 @@
  * @module
  */
 import type { SeedResult } from "./run.ts";
+import { Strikes } from "./strikes.ts";
 import { TraceHash } from "./trace.ts";
 
 /** A broken invariant and the seed that broke it. */
@@ -36,6 +37,7 @@ export class Tally {
   #wallMs = 0;
   readonly #hash = new TraceHash();
   readonly found: Found[] = [];
+  readonly strikes: Strikes = new Strikes();
   /** Seeds that were given up, and why. */
   readonly unfinished: { readonly seed: number; readonly why: string }[] = [];
 
@@ -49,6 +51,7 @@ export class Tally {
     this.#virtualMs += result.virtualMs;
     this.#wallMs += wallMs;
     this.#hash.text(result.traceHash);
+    this.strikes.add(result.strikes);
     const { seed } = result;
     for (const { invariant, message } of result.violations) {
       this.found.push({ scenario: this.scenario, seed, invariant, message });
@@ -70,6 +73,13 @@ export class Tally {
       violations: this.found.map(({ seed, invariant, message }) => ({ seed, invariant, message })),
     };
   }
+}
+
+/** What the faults of all scenarios did. */
+export function strikesOf(tallies: readonly Tally[]): Strikes {
+  const sum = new Strikes();
+  for (const { strikes } of tallies) sum.add(strikes);
+  return sum;
 }
 
 /** All scenarios as one: sums, and the median of the speeds. */

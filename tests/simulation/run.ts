@@ -10,8 +10,9 @@ import type { Coverage } from "./coverage.ts";
 import type { Violation } from "./hub.ts";
 import type { InvariantDefinition } from "./invariant.ts";
 import { Recorder } from "./recorder.ts";
-import type { Casting, Scenario } from "./scenario.ts";
+import type { Casting, ProfileName, Scenario } from "./scenario.ts";
 import { Stage, type StageParts } from "./stage.ts";
+import type { Strikes } from "./strikes.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import type { TraceEvent } from "./trace.ts";
 
@@ -21,6 +22,10 @@ export interface RunParts extends Pick<StageParts, "operator" | "publicKey"> {
   readonly definitions: readonly InvariantDefinition[];
   /** Machines that stand in for those that ship, by id. */
   readonly replaced?: ReadonlyMap<string, AnyStateMachine>;
+  /** In place of the profile that a seed draws. */
+  readonly profile?: ProfileName | undefined;
+  /** It is given up when it takes more events of the virtual clock. */
+  readonly mostEvents?: number;
 }
 
 /** What came of a seed. */
@@ -37,6 +42,8 @@ export interface SeedResult {
   readonly violations: readonly Violation[];
   /** Requests: made, acknowledged, refused, repeated. */
   readonly requests: Readonly<Record<string, number>>;
+  /** How often each fault was injected, and what it did. */
+  readonly strikes: Strikes;
   /** Why it was given up before its end; undefined: it was not. */
   readonly unfinished: string | undefined;
 }
@@ -47,13 +54,16 @@ export const LIVENESS_MS = 60_000;
 const START_MS = 130_000;
 /** Time for late copies to arrive before the stores are looked at. */
 const SETTLE_MS = 300;
-/** A run that needs more than this does not end. */
-const MOST_EVENTS = 4_000_000;
 
-/** What a seed draws. */
-export function draw(scenario: Scenario, seed: number): { casting: Casting; swarm: Swarm } {
+/** What a seed draws; with a profile of one's own, everything else is as drawn. */
+export function draw(
+  scenario: Scenario,
+  seed: number,
+  profile?: ProfileName,
+): { casting: Casting; swarm: Swarm } {
   const random = seeded(deriveSeed(seed, scenario.name));
-  const casting = scenario.cast(random);
+  const cast = scenario.cast(random);
+  const casting = profile === undefined ? cast : { ...cast, profile };
   const drawn = drawSwarm(random, scenario.faults);
   const { surely = [], strength = {} } = casting;
   const on = new Set([...drawn.on, ...surely]);
@@ -72,7 +82,7 @@ export async function runSeed(
   parts: RunParts,
   lines?: TraceEvent[],
 ): Promise<SeedResult> {
-  const { casting, swarm } = draw(scenario, seed);
+  const { casting, swarm } = draw(scenario, seed, parts.profile);
   await using stage = Stage.set({
     ...parts,
     scenario,
@@ -82,7 +92,7 @@ export async function runSeed(
     replaced: parts.replaced ?? new Map(),
     recorder: (now) => new Recorder(now, lines),
   });
-  const play = new Play(stage);
+  const play = new Play(stage, parts.mostEvents ?? Infinity);
   const unfinished = await play.run();
   const { scheduler } = stage.system;
   return {
@@ -93,16 +103,30 @@ export async function runSeed(
     recorded: stage.recorder.count,
     virtualMs: scheduler.now(),
     traceHash: stage.recorder.digest,
-    violations: stage.hub.violations,
+    violations: await judge(stage),
     requests: play.requests,
+    strikes: stage.struck,
     unfinished,
   };
+}
+
+/** What is wrong: of a scenario that must break an invariant, that it has not. */
+async function judge(stage: Stage): Promise<readonly Violation[]> {
+  const { hub, parts: { scenario } } = stage;
+  const { mustBreak } = scenario;
+  if (mustBreak === undefined) return hub.violations;
+  const others = hub.violations.filter(({ invariant }) => invariant !== mustBreak);
+  if (others.length > 0) return others;
+  const event = hub.violations[0]?.event ?? 0;
+  const wanting = hub.violations.length === 0 ? "it is not broken" : undefined;
+  const message = wanting ?? await scenario.confirm?.(stage);
+  return message === undefined ? [] : [{ invariant: mustBreak, message, event }];
 }
 
 class Play {
   readonly #clients: Clients | undefined;
 
-  constructor(private readonly stage: Stage) {
+  constructor(private readonly stage: Stage, private readonly mostEvents: number) {
     const { load } = stage.parts.casting;
     if (load !== undefined) this.#clients = new Clients(stage, load);
   }
@@ -148,7 +172,7 @@ class Play {
 
   #gaveUp(): string {
     const { now, scheduler } = this.stage.system;
-    return `more than ${MOST_EVENTS} events by ${now.toFixed(0)} ms of virtual time, ` +
+    return `more than ${this.mostEvents} events by ${now.toFixed(0)} ms of virtual time, ` +
       `${scheduler.size} to come`;
   }
 
@@ -158,10 +182,10 @@ class Play {
     const { scheduler } = system;
     const limit = system.now + limitMs;
     const over = () =>
-      holds() || this.#failed || scheduler.taken > MOST_EVENTS ||
+      holds() || this.#failed || scheduler.taken > this.mostEvents ||
       (scheduler.next() ?? Infinity) > limit;
     await system.when(over, limitMs);
-    return scheduler.taken <= MOST_EVENTS;
+    return scheduler.taken <= this.mostEvents;
   }
 
   /** Liveness: what is open ends. */

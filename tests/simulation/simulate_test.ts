@@ -5,6 +5,8 @@ import { allInvariants } from "./invariant.ts";
 import { runSeed, type SeedResult } from "./run.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
 import { stageKeys } from "./stage.ts";
+import { Strikes } from "./strikes.ts";
+import { FAULTS, SHAPES } from "./swarm.ts";
 import type { TraceEvent } from "./trace.ts";
 import seeds from "./regression_seeds.json" with { type: "json" };
 
@@ -54,4 +56,15 @@ Deno.test("a run is what it says: requests are acknowledged, faults happen", asy
   assert(lines.some(({ from, type }) => from === "fault" && type === "crash"));
   assertEquals(lines.map(({ n }) => n), lines.map((_, i) => i + 1));
   assert(lines.every(({ t }, i) => i === 0 || t >= lines[i - 1]!.t), "time goes backwards");
+});
+
+Deno.test("every kind of fault is injected, and strikes", async () => {
+  const sum = new Strikes();
+  for (const name of ["lifecycle", "crashes", "leases"]) {
+    for (let seed = 1; seed <= 8; seed++) sum.add((await play(name, seed)).strikes);
+  }
+  const idle = FAULTS.filter((fault) => sum.faults[fault].struck === 0);
+  assertEquals(idle, []);
+  assertEquals(SHAPES.filter((shape) => sum.shapes[shape] === 0), []);
+  assert(sum.lostTail > 0, "no crash took what was not durable yet");
 });

@@ -12,8 +12,8 @@ import type { Profile } from "../../examples/telecom/profiles.ts";
 import { planCluster } from "../../examples/telecom/start.ts";
 import type { Address } from "../../runtime/ports.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
-import type { RoleDefinition } from "../../runtime/role.ts";
-import { CLIENT, Conditions, SimulatedSystem } from "../../runtime/simulated/mod.ts";
+import { nodeOf, type RoleDefinition } from "../../runtime/role.ts";
+import { CLIENT, type Conditions, SimulatedSystem } from "../../runtime/simulated/mod.ts";
 import type { SupervisionInput } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import type { Coverage } from "./coverage.ts";
@@ -24,6 +24,7 @@ import { LedgerModel } from "./ledger_model.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Casting, Scenario } from "./scenario.ts";
+import { CountedConditions, Strikes } from "./strikes.ts";
 import type { Swarm } from "./swarm.ts";
 import { Troupe } from "./troupe.ts";
 
@@ -69,13 +70,15 @@ export class Stage {
     readonly company: Company,
     readonly addresses: readonly Address[],
     stores: ReadonlyMap<string, Address>,
+    readonly strikes: Strikes,
   ) {
     this.nemesis = new Nemesis(
       {
         system,
         nodes: plan.nodes.filter(({ name }) => addresses.some((it) => it.startsWith(`${name}/`))),
         targets: addresses,
-        stores: [...stores.keys()],
+        stores,
+        strikes,
         nodeDown: (name) => company.nodeDown(name),
         nodeUp: (name) => company.nodeUp(name),
         begin: (fault, target, note) => hub.fault(fault, 1, target, note),
@@ -84,6 +87,7 @@ export class Stage {
       parts.swarm,
       this.random("nemesis"),
     );
+    if (parts.swarm.lateVotes > 0) hub.leaving = (from, type) => this.nemesis.sent(from, type);
   }
 
   /** A stream of chance of its own. */
@@ -105,7 +109,12 @@ export class Stage {
     const made: { system?: SimulatedSystem } = {};
     const stores = storesOf(plan);
     const recorder = parts.recorder(() => made.system?.now ?? 0);
+    const strikes = new Strikes();
+    const linked = (from: Address, to: Address) =>
+      made.system!.switchboard.get(nodeOf(from), nodeOf(to))?.up ?? true;
     const hub = new Hub({
+      strikes,
+      linked,
       recorder,
       coverage: parts.coverage,
       model: new LedgerModel((address) => storeOf(stores, address)),
@@ -120,7 +129,7 @@ export class Stage {
         storeId: (store) => made.system!.disks.id(store),
       },
     });
-    const conditions = new Conditions();
+    const conditions = new CountedConditions(strikes);
     if (swarm.on.has("drift")) drift(conditions, profile, plan, swarm, seed);
     const makeSystem = (client: RoleDefinition<never>) =>
       made.system = SimulatedSystem.create({
@@ -143,12 +152,23 @@ export class Stage {
       ? new Cluster(makeSystem, plan, hooks)
       : new Troupe(makeSystem, plan, scenario.roles, hooks);
     const { addresses } = company;
-    return new Stage(parts, made.system!, hub, recorder, plan, wrap(company), addresses, stores);
+    const troupe = wrap(company);
+    return new Stage(
+      ...[parts, made.system!, hub, recorder, plan, troupe, addresses, stores, strikes] as const,
+    );
   }
 
   /** Starts the roles. Rejects if they cannot be, unless faults are under way: then it waits. */
   async start(): Promise<void> {
     await this.system.until(this.company.start(), 120_000);
+  }
+
+  /** How often each fault was injected, and what it did. */
+  get struck(): Strikes {
+    const { disks } = this.system;
+    this.strikes.faults.torn.struck = disks.torn;
+    this.strikes.lostTail = disks.lost;
+    return this.strikes;
   }
 
   /** Ends everything at once. */

@@ -8,8 +8,10 @@ import { defineRole, type Role, type RoleDefinition, type Services } from "../..
 
 /** What a stub is like; whatever else its configuration says does not matter. */
 export interface StubConfig {
-  /** The step that it never gets done. */
-  readonly stuck?: "serve" | "stop";
+  /** Steps that it never gets done. */
+  readonly stuck?: readonly ("serve" | "drain" | "stop")[];
+  /** How long in ms it takes to serve, if not a moment. */
+  readonly serveMs?: number;
   /** Longest time in ms that draining takes. */
   readonly drainMs?: number;
   /** Whether it cannot even be made, now and then. */
@@ -18,6 +20,7 @@ export interface StubConfig {
 
 const DRAIN_MS = 400;
 const STEP_MS = 60;
+const WRITE_MS = 100;
 const BRITTLE_SHARE = 0.4;
 const anything = () => true;
 
@@ -25,24 +28,36 @@ function create(services: Services, config: StubConfig, durable: boolean): Role 
   const { random, timers, clock } = services;
   if (config.brittle === true && random.next() < BRITTLE_SHARE) throw new Error("brittle");
   let drainedAt = Infinity;
+  const stuck = (step: "serve" | "drain" | "stop") => config.stuck?.includes(step) === true;
   const ignored = { accepts: anything, handle: () => {} };
-  const pause = (stuck: boolean): Promise<void> | void => {
-    if (random.next() < 0.5 && !stuck) return;
+  const pause = (forever: boolean, ms?: number): Promise<void> | void => {
+    if (ms === undefined && random.next() < 0.5 && !forever) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (!stuck) timers.set(clock.now() + random.next() * STEP_MS, resolve);
+    if (!forever) timers.set(clock.now() + (ms ?? random.next() * STEP_MS), resolve);
     services.wake();
     return promise;
   };
   return {
     messages: { peerStatus: ignored, load: ignored },
-    ...(durable ? { recover: () => void services.openStore() } : {}),
-    serve: () => pause(config.stuck === "serve"),
+    ...(durable ? { recover: () => keep(services) } : {}),
+    serve: () => pause(stuck("serve"), config.serveMs),
     drain: () => {
-      drainedAt = clock.now() + random.next() * (config.drainMs ?? DRAIN_MS);
+      if (!stuck("drain")) drainedAt = clock.now() + random.next() * (config.drainMs ?? DRAIN_MS);
     },
     drained: () => clock.now() >= drainedAt,
-    stop: () => pause(config.stuck === "stop"),
+    stop: () => pause(stuck("stop")),
   };
+}
+
+/** Writes now and then, so that its disk has something to lose. */
+function keep(services: Services): void {
+  const { timers, clock, random } = services;
+  services.openStore();
+  const write = () => {
+    services.journal({ kind: "stub" }, true);
+    timers.set(clock.now() + random.next() * WRITE_MS, write);
+  };
+  write();
 }
 
 /** One that keeps a store. */

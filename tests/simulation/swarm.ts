@@ -45,7 +45,7 @@ export interface Swarm {
   readonly tailShape: number;
   /** Mean pause in ms between two faults of a kind that come and go. */
   readonly everyMs: Readonly<
-    Record<"partition" | "crash" | "exit" | "node" | "pause" | "mailbox", number>
+    Record<"partition" | "crash" | "exit" | "node" | "power" | "pause" | "mailbox", number>
   >;
   /** Shapes of partitions. */
   readonly shapes: readonly Shape[];
@@ -56,6 +56,8 @@ export interface Swarm {
   readonly slowShare: number;
   /** Longest pause of a role, in ms. */
   readonly pauseMs: number;
+  /** Share of the votes against that come long after they were given, their voter crashed since. */
+  readonly lateVotes: number;
   /** Share of the drift that the profile allows. */
   readonly drift: number;
 }
@@ -101,6 +103,7 @@ export function drawSwarm(random: () => number, wanted: Wanted): Swarm {
       crash: every("crash", 300, 3000),
       exit: every("exit", 500, 4000),
       node: every("node", 2000, 6000),
+      power: every("power", 3000, 10_000),
       pause: every("pause", 500, 4000),
       mailbox: every("mailbox", 300, 3000),
     },
@@ -110,6 +113,7 @@ export function drawSwarm(random: () => number, wanted: Wanted): Swarm {
     slowShare: between(0.1, 0.5),
     pauseMs: 10 ** between(1.5, 4),
     drift: between(0.5, 1),
+    lateVotes: 0,
   };
 }
 

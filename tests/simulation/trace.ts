@@ -32,12 +32,16 @@ export interface TraceHeader {
   readonly build: string;
   /** Of `simulate`: what was run. */
   readonly scenario?: string;
+  /** Of `simulate`: the profile, if it was not the one that the seed draws. */
+  readonly profile?: string;
   /** Of `simulate`: everything that was drawn came from it. */
   readonly seed?: number;
   /** Of `simulate`: hash of the scenarios and the application, which `build` does not cover. */
   readonly stage?: string;
   /** Of `check`: what was searched. */
   readonly model?: string;
+  /** Of `check`: the mutant that stood in for a shipped machine. */
+  readonly mutant?: string;
   /** Of `check`: the machines, by the names that `from` and `to` use. */
   readonly actors?: Readonly<Record<string, TraceActor>>;
   /** What the trace leads to, if it is a counterexample. */

@@ -19,10 +19,12 @@ const client = {
   create: () => ({ messages: { peerStatus: { accepts: anything, handle: () => {} } } }),
 } satisfies RoleDefinition<never>;
 
-/** Without gateways a coordinator takes requests from anybody. */
-function approachable(role: RolePlan): RolePlan {
-  if (role.kind !== "coordinator") return role;
-  const { gateways: _, ...config } = role.spec.config as Record<string, unknown>;
+/** Without gateways a coordinator takes requests from anybody; who is not there is not told. */
+function fitted(role: RolePlan, kinds: readonly RolePlan["kind"][]): RolePlan {
+  if (role.kind !== "coordinator" && role.kind !== "participant") return role;
+  const config = { ...role.spec.config as Record<string, unknown> };
+  if (role.kind === "coordinator") delete config["gateways"];
+  if (!kinds.includes("detector")) delete config["detector"];
   return { ...role, spec: { ...role.spec, config } };
 }
 
@@ -47,7 +49,7 @@ export class Troupe {
     if (switchboard.epoch === 0) switchboard.nextEpoch();
     const linked = (from: string, to: string) => switchboard.get(from, to) !== undefined;
     this.#roles = planRoles(plan, host.address, linked).filter(({ kind }) => kinds.includes(kind))
-      .map(approachable);
+      .map((role) => fitted(role, kinds));
     this.#supervisor = new Supervisor({
       spawner,
       timers: host.timers,

@@ -8,22 +8,13 @@
  * @module
  */
 
-const NOBODY_ABORTS = "nobody tells a coordinator to abort yet: clients cannot cancel";
 const LOCKS_AT_ONCE = "our locks are withdrawn at once: a grant never crosses the withdrawal";
 const HOST_ANSWERS = "our host answers for what it does not know by the rule, without an instance";
 const NOTHING_BETWEEN = "the step is done before the next message is looked at";
 const NEVER_FAILS = "our host's step cannot fail";
-const NO_STOP = "our host ends its emitter without a word when it stops";
 
 /** `machine state` or `machine state:event[index]`, and why. */
 export const UNREACHABLE: Readonly<Record<string, string>> = {
-  "twoPhaseCommit.coordinator preparing:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator holding:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator deciding:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.coordinator committing:abort[0]": NOBODY_ABORTS,
-  "twoPhaseCommit.holder held:release[1]":
-    `only an abort after a hold leads here: ${NOBODY_ABORTS}`,
-  "twoPhaseCommit.holder released": `only an abort after a hold leads here: ${NOBODY_ABORTS}`,
   "twoPhaseCommit.holder idle:release[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:commit[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:abort[0]": HOST_ANSWERS,
@@ -35,18 +26,12 @@ export const UNREACHABLE: Readonly<Record<string, string>> = {
   "twoPhaseCommit.participant aborted:granted[0]": LOCKS_AT_ONCE,
   "twoPhaseCommit.participant aborted:refused[0]": LOCKS_AT_ONCE,
   "heartbeat.monitor waiting:heartbeat[0]": "the first heartbeat heard is older than no other",
-  "heartbeat.emitter stopped": NO_STOP,
-  "heartbeat.emitter idle:stop[0]": NO_STOP,
-  "heartbeat.emitter beating:stop[0]": NO_STOP,
+  "heartbeat.emitter idle:stop[0]": "our host starts its emitter as soon as it has made it",
+  "lifecycle.node loadingConfiguration:drain[0]": NOTHING_BETWEEN,
   "lifecycle.node optimising:drain[0]": NOTHING_BETWEEN,
   "lifecycle.node optimising:stepFailed[0]": NEVER_FAILS,
   "lifecycle.node connecting:stepFailed[0]": "a peer that does not answer is left to the monitor",
   "lifecycle.node refusing:stepDone[1]": NOTHING_BETWEEN,
   "lifecycle.node refusing:stepFailed[0]": NEVER_FAILS,
   "lifecycle.node refusing:stepFailed[1]": NOTHING_BETWEEN,
-  "role :failed[0]": "our host ends a role that throws at once, without asking its chart",
-  "role failed": "our host ends a role that throws at once, without asking its chart",
-  "role serving:start[0]": "our host answers who asks a role that serves, without its chart",
-  "role stopping:drained[0]": "our host looks at the state before it says that all is drained",
-  "supervision backingOff:spawned[0]": "what an earlier life does is not told to the chart",
 };

@@ -29,12 +29,32 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   ],
   "account.credit": [{ subscriber: msisdn, amount: 1, idempotencyKey: "x".repeat(128) }],
   "account.transfer": [{ from: msisdn, to: other, amount: 5, idempotencyKey }],
+  "account.batch": [
+    { operations: [{ subscriber: msisdn, change: -5 }], idempotencyKey },
+    {
+      operations: [
+        { subscriber: msisdn, change: MAX_CENTS, after: { max: 9 } },
+        { subscriber: other, change: 0, before: { min: 1, max: 2 }, after: {} },
+      ],
+      idempotencyKey,
+    },
+  ],
+  "account.balances": [{ subscribers: [msisdn] }, { subscribers: [msisdn, other] }],
   "number.port": [{ msisdn, toImsi: imsi, idempotencyKey }],
   "sim.provision": [{ imsi: "63902000000000", msisdn, balance: 0, idempotencyKey }],
   "subscriber.get": [{ msisdn }, { imsi }],
+  "fault.exit": [{ role: "core-1/coordinator" }],
+  "fault.partition": [{ links: [{ from: "edge-1", to: "core-1" }] }],
+  "fault.heal": [{ links: [{ from: "edge-1", to: "core-1" }, { from: "core-1", to: "edge-1" }] }],
+  "transactions.list": [{}],
+  "transactions.resolve": [
+    { id: "0b6c2a1e-0000-4000-8000-000000000000:7", decision: "abort", reason: "its disk is lost" },
+  ],
   "rpc.discover": [{}],
 };
 
+const step = { subscriber: msisdn, change: 1 };
+const batch = (...operations: readonly unknown[]) => ({ operations, idempotencyKey });
 const debit = { subscriber: msisdn, amount: 1, idempotencyKey };
 const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[] = [
   ["account.debit", { ...debit, amount: -5 }, /amount must be a whole number from 1/],
@@ -59,12 +79,34 @@ const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[]
   ["account.balance", { subscriber: 254700000000 }, /subscriber/],
   ["account.balance", { subscriber: `${msisdn}\n` }, /subscriber/],
   ["account.transfer", { from: msisdn, to: msisdn, amount: 1, idempotencyKey }, /two accounts/],
+  ["account.batch", { operations: [], idempotencyKey }, /operations must be a list of 1 to 64/],
+  ["account.batch", batch(...Array(65).fill(step)), /operations must be a list of 1 to 64/],
+  ["account.batch", batch(step, { ...step, change: 2 }), /name each subscriber once/],
+  ["account.batch", batch({ ...step, change: 2 ** 53 }), /operations.0.change must be a whole/],
+  ["account.batch", batch({ ...step, change: -(2 ** 53) }), /operations.0.change must be a whole/],
+  ["account.batch", batch({ ...step, change: 0.5 }), /operations.0.change .*got 0.5/],
+  ["account.batch", batch({ ...step, before: { min: -1 } }), /operations.0.before.min must be/],
+  ["account.batch", batch({ ...step, after: { most: 1 } }), /operations.0.after.most is unknown/],
+  ["account.batch", batch({ subscriber: msisdn }), /operations.0.change is missing/],
+  ["account.balances", { subscribers: [] }, /subscribers must be a list of 1 to 64/],
+  ["account.balances", { subscribers: [msisdn, msisdn] }, /subscribers must name each once/],
   ["number.port", { msisdn, toImsi: "123", idempotencyKey }, /toImsi must be 14 or 15 digits/],
   ["sim.provision", { imsi, msisdn, balance: -1, idempotencyKey }, /balance/],
   ["subscriber.get", {}, /exactly one of msisdn, imsi/],
   ["subscriber.get", { msisdn, imsi }, /exactly one of msisdn, imsi/],
   ["session.validate", { session: "" }, /session/],
   ["session.validate", { session: "a/b" }, /session/],
+  ["fault.exit", { role: "core-1" }, /role must be NODE\/ROLE/],
+  ["fault.partition", { links: [] }, /links must be a list of 1 to 1024/],
+  ["fault.partition", { links: [{ from: "edge-1" }] }, /links.0.to is missing/],
+  ["fault.heal", { links: {} }, /links must be a list/],
+  ["transactions.resolve", { id: "7", decision: "abort", reason: "r" }, /id must be an id/],
+  [
+    "transactions.resolve",
+    { id: `${"0".repeat(36)}:1`, decision: "maybe", reason: "r" },
+    /decision/,
+  ],
+  ["transactions.resolve", { id: `${"0".repeat(36)}:1`, decision: "abort", reason: "" }, /reason/],
   ["rpc.discover", { x: 1 }, /unknown/],
 ];
 
@@ -166,7 +208,17 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 }
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
-  const forOperators = ["account.credit", "number.port", "sim.provision"];
+  const faults = ["fault.exit", "fault.partition", "fault.heal"];
+  const forOperators = [
+    "account.credit",
+    "account.batch",
+    "account.balances",
+    "number.port",
+    "sim.provision",
+    ...faults,
+    "transactions.list",
+    "transactions.resolve",
+  ];
   for (const [method, [params]] of Object.entries(good)) {
     const open = method === "rpc.discover";
     assertEquals(errorFor(method, params), open ? undefined : "token_missing", method);

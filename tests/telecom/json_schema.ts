@@ -8,6 +8,10 @@ const checks: Readonly<Record<string, (value: unknown, at: never, all: JsonSchem
   pattern: (value, at: string) => typeof value !== "string" || new RegExp(at, "u").test(value),
   minimum: (value, at: number) => typeof value !== "number" || value >= at,
   maximum: (value, at: number) => typeof value !== "number" || value <= at,
+  items: (value, at: JsonSchema) =>
+    !Array.isArray(value) || value.every((item) => conforms(item, at)),
+  minItems: (value, at: number) => !Array.isArray(value) || value.length >= at,
+  maxItems: (value, at: number) => !Array.isArray(value) || value.length <= at,
   required: (value, at: string[]) =>
     !isObject(value) || at.every((key) => Object.hasOwn(value, key)),
   properties: (value, at: Record<string, JsonSchema>) =>
@@ -37,6 +41,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function typeIs(value: unknown, type: string): boolean {
   if (type === "integer") return Number.isInteger(value);
   if (type === "object") return isObject(value);
+  if (type === "array") return Array.isArray(value);
   const actual: string = typeof value;
   return actual === type;
 }

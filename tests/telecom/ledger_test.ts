@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { telecomLedger, type Value } from "../../examples/telecom/ledger.ts";
 import type { Operation } from "../../examples/telecom/operations.ts";
-import type { WriteMethod, WriteParams } from "../../examples/telecom/methods.ts";
+import type { Bounds, WriteMethod, WriteParams } from "../../examples/telecom/methods.ts";
 import {
   accountKey,
   contraKey,
@@ -16,6 +16,21 @@ import { Store } from "./support.ts";
 const [a, b] = [seedMsisdn(0), seedMsisdn(1)];
 const stranger = "254711111111";
 const idempotencyKey = "k";
+
+/** Parameters of a batch: whose balance, by how much, what it must be before and after. */
+function batch(
+  ...operations: readonly (readonly [string, number, Bounds?, Bounds?])[]
+): WriteParams["account.batch"] {
+  return {
+    operations: operations.map(([subscriber, change, before, after]) => ({
+      subscriber,
+      change,
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+    })),
+    idempotencyKey,
+  };
+}
 
 interface Row<M extends WriteMethod = WriteMethod> {
   readonly name: string;
@@ -55,6 +70,60 @@ const rows: readonly Row[] = [
     method: "account.credit",
     params: { subscriber: a, amount: 5, idempotencyKey },
     gives: { subscriber: a, balance: 1005, version: 2 },
+  },
+  {
+    name: "a batch: the balance of the first",
+    method: "account.batch",
+    params: batch([a, -400], [b, 400]),
+    gives: { subscriber: a, balance: 600, version: 2 },
+  },
+  {
+    name: "a batch that only looks",
+    method: "account.batch",
+    params: batch([a, 0, { min: 1000, max: 1000 }, { min: 1000 }]),
+    gives: { subscriber: a, balance: 1000, version: 1 },
+  },
+  {
+    name: "a batch that takes more than there is",
+    method: "account.batch",
+    params: batch([a, 5], [b, -1001]),
+    gives: "insufficient_funds",
+  },
+  {
+    name: "a batch past the largest balance",
+    method: "account.batch",
+    params: batch([a, MAX_CENTS]),
+    gives: "balance_limit",
+  },
+  {
+    name: "a batch with nobody in it",
+    method: "account.batch",
+    params: batch([a, 1], [stranger, 0]),
+    gives: "unknown_subscriber",
+  },
+  {
+    name: "a batch on a balance that is too low before",
+    method: "account.batch",
+    params: batch([a, 5], [b, 0, { min: 1001 }]),
+    gives: "condition_failed",
+  },
+  {
+    name: "a batch on a balance that is too high before",
+    method: "account.batch",
+    params: batch([a, 5, { max: 999 }]),
+    gives: "condition_failed",
+  },
+  {
+    name: "a batch that leaves less than it may",
+    method: "account.batch",
+    params: batch([a, -501, {}, { min: 500 }]),
+    gives: "condition_failed",
+  },
+  {
+    name: "a batch that leaves more than it may",
+    method: "account.batch",
+    params: batch([a, 1, {}, { max: 1000 }]),
+    gives: "condition_failed",
   },
   {
     name: "a credit to the largest balance",
@@ -206,13 +275,11 @@ Deno.test("the account's shard finds by itself that it was planned on an old rea
   assertEquals(outcome.ok ? undefined : outcome.reason.code, "stale_read");
 });
 
-const repeats: readonly Row[] = [
-  rows[0],
-  rows[4],
-  rows[7],
-  rows[11],
-  rows[15],
-].filter((row) => row !== undefined);
+/** The first row of each method that does something under a key. */
+const repeats: readonly Row[] = rows.filter(({ method, params, gives }, i) =>
+  typeof gives !== "string" && "idempotencyKey" in params &&
+  rows.findIndex((row) => row.method === method && typeof row.gives !== "string") === i
+);
 
 for (const { name, method, params } of repeats) {
   Deno.test(`repeat: ${name}, once only, with the first answer`, () => {
@@ -244,6 +311,18 @@ Deno.test("operations of one transaction see each other's effect", () => {
   assertEquals(done.entries, [a]);
   assertEquals(telecomLedger.verify?.(done.writes, read, operations), undefined);
   assertEquals(telecomLedger.keys(operations), [accountKey(a)]);
+});
+
+Deno.test("rows that are only looked at are locked together with other looks, changed ones alone", () => {
+  const look: Operation = { op: "adjust", msisdn: a, change: 0, before: { min: 1 } };
+  const key = accountKey(a);
+  assertEquals(telecomLedger.sharedKeys?.([look]), [key]);
+  // Never first shared and then alone: two that do so would wait for each other.
+  for (const change of [{ ...look, change: 1 }, { op: "debit", msisdn: a, amount: 1 }] as const) {
+    assertEquals(telecomLedger.sharedKeys?.([look, change]), []);
+    assertEquals(telecomLedger.keys([look, change]), [key]);
+  }
+  assertEquals(telecomLedger.sharedKeys?.([{ op: "debit", msisdn: a, amount: 1 }]), []);
 });
 
 Deno.test("the contra account does not count past what is exact", () => {

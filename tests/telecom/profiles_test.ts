@@ -43,6 +43,16 @@ const wrong: readonly (readonly [name: string, change: (p: Loose) => unknown, sa
     (p) => p.settings.pbft.group = ["core-1", "core-1"],
     /settings.pbft.group.1 must be unique/,
   ],
+  [
+    "money by three-phase commit without synchrony",
+    (p) => Object.assign(p.settings, { protocols: { "account.debit": "3pc" } }),
+    /settings.protocols.account.debit must be 2pc, got 3pc: .* unless settings.synchronous is true/,
+  ],
+  [
+    "a protocol there is not",
+    (p) => Object.assign(p.settings, { protocols: { "number.port": "1pc" } }),
+    /settings.protocols.number.port must be 2pc or 3pc/,
+  ],
   ["too many copies", (p) => p.settings.storage.copies = 2, /settings.storage.copies of 2 needs/],
   ["no copy", (p) => p.settings.storage.copies = 0, /settings.storage.copies must be/],
   ["a name twice", (p) => p.nodes.push({ ...cloud! }), /nodes.3.name must be unique/],
@@ -105,6 +115,21 @@ const wrong: readonly (readonly [name: string, change: (p: Loose) => unknown, sa
     /settings.missedLimit must be a whole number/,
   ],
   [
+    "a lock timeout that outlives transactions",
+    (p) => Object.assign(p.settings, { lockTimeoutMs: 5000 }),
+    /settings.lockTimeoutMs must be below transactionTimeoutMs, 5000, got 5000/,
+  ],
+  [
+    "transactions that end before a lock is given up",
+    (p) => Object.assign(p.settings, { transactionTimeoutMs: 149, leaseMs: 10, resendMs: 10 }),
+    /settings.lockTimeoutMs must be below transactionTimeoutMs, 149, got 150/,
+  ],
+  [
+    "an unknown policy for victims",
+    (p) => Object.assign(p.settings, { victimPolicy: "youngest" }),
+    /settings.victimPolicy must be one of least-work, lowest-priority, oldest, got "youngest"/,
+  ],
+  [
     "a lease that outlives transactions",
     (p) => Object.assign(p.settings, { leaseMs: 5000 }),
     /settings.leaseMs must be below transactionTimeoutMs, 5000/,
@@ -121,6 +146,17 @@ for (const [name, change, says] of wrong) {
     assert(!loaded.error.includes("\n"));
   });
 }
+
+Deno.test("three-phase commit is for what is no money, or for links that keep their times", () => {
+  const rows = [{ protocols: { "number.port": "3pc", "account.debit": "2pc" } }, {
+    synchronous: true,
+    protocols: { "account.debit": "3pc" },
+  }];
+  for (const more of rows) {
+    const loaded = checkProfile({ ...good, settings: { ...good.settings, ...more } });
+    assert(loaded.ok, loaded.ok ? "" : loaded.error);
+  }
+});
 
 Deno.test("a profile refused: what is no profile", () => {
   for (const text of ["", "carrier-big", "{", "null", "[]", "5", '"carrier"', '{"__proto__":{}}']) {
@@ -146,6 +182,7 @@ Deno.test("a file's profile gets the defaults", () => {
     transactionTimeoutMs: 5000,
     maxConcurrentTransactions: 1000,
     lockTimeoutMs: 150,
+    victimPolicy: "least-work",
     leaseMs: 2000,
     driftPpm: 200,
     resendMs: 250,

@@ -27,6 +27,23 @@ Deno.test("a balance, and that of nobody", () => {
   assertEquals(nobody.ok ? "" : nobody.reason.code, "unknown_subscriber");
 });
 
+Deno.test("several balances, in the order asked for, and none if one is nobody's", () => {
+  const store = new Store();
+  const b = seedMsisdn(1);
+  store.write("account.debit", { subscriber: b, amount: 1, idempotencyKey: "k" });
+  assertEquals(store.read("account.balances", { subscribers: [b, a] }), {
+    ok: true,
+    answer: {
+      accounts: [
+        { subscriber: b, balance: 999, version: 2 },
+        { subscriber: a, balance: 1000, version: 1 },
+      ],
+    },
+  });
+  const nobody = store.read("account.balances", { subscribers: [a, "254711111111"] });
+  assertEquals(nobody.ok ? "" : nobody.reason.code, "unknown_subscriber");
+});
+
 Deno.test("a subscriber, by number and by SIM", () => {
   const store = new Store();
   const answer = { msisdn: a, imsi: seedImsi(0), homeEdge: "edge-1", balance: 1000, version: 1 };

@@ -32,8 +32,8 @@ export interface Answer {
 }
 
 /** What the task `cluster` runs, so that a signal reaches the process itself. */
-async function clusterArguments(): Promise<string[]> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+async function clusterArguments(root = ROOT): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
   const [deno, ...args] = (tasks.cluster.command as string).split(" ");
   assert(deno === "deno", "the task runs deno");
   return args;
@@ -62,13 +62,26 @@ function ended(code: number, stdout: string, stderr: readonly string[]): Ended {
 export class RealCluster {
   readonly stderr: string[] = [];
   #stdout = "";
-  #streams: Promise<unknown> = Promise.resolve();
+  readonly #streams: Promise<unknown>;
+  /** Resolves when it serves; rejects if it ends before it does. */
+  readonly ready: Promise<void>;
+  /** Resolves when it has ended, however it did. */
+  readonly ended: Promise<Ended>;
 
   private constructor(
     private readonly process: Deno.ChildProcess,
     readonly data: string,
     private readonly tokenFile: string,
-  ) {}
+    /** The process that had the data before. */
+    private readonly predecessor: number,
+    private readonly line: (line: string) => void,
+  ) {
+    const serves = Promise.withResolvers<string>();
+    this.#streams = this.#read(serves);
+    this.ready = serves.promise.then((url) => this.#serves(url));
+    this.ready.catch(() => {});
+    this.ended = this.#end();
+  }
 
   url = "";
   /** Tokens. */
@@ -86,26 +99,35 @@ export class RealCluster {
     args: readonly string[],
     how: "task" | "run" = "run",
   ): Promise<RealCluster> {
+    const cluster = await RealCluster.spawn(data, args, { how });
+    await cluster.ready;
+    return cluster;
+  }
+
+  /** Starts one. */
+  static async spawn(
+    data: string,
+    args: readonly string[],
+    { how = "run", root = ROOT, line = () => {} }: SpawnOptions = {},
+  ): Promise<RealCluster> {
     const tokenFile = join(dirname(data), `tokens-${crypto.randomUUID()}.json`);
-    const command = how === "task" ? ["task", "cluster"] : await clusterArguments();
+    const command = how === "task" ? ["task", "cluster"] : await clusterArguments(root);
     const own = ["--http", "127.0.0.1:0", "--data", data, "--token-file", tokenFile];
+    const predecessor = await holder(data);
     const process = new Deno.Command("deno", {
       args: [...command, ...own, ...args],
-      cwd: ROOT,
+      cwd: root,
       env: { NO_COLOR: "1" },
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const cluster = new RealCluster(process, data, tokenFile);
-    await cluster.#ready();
-    return cluster;
+    return new RealCluster(process, data, tokenFile, predecessor, line);
   }
 
-  async #ready(): Promise<void> {
-    const ready = Promise.withResolvers<string>();
+  async #read(serves: PromiseWithResolvers<string>): Promise<void> {
     const out = this.process.stdout.pipeThrough(new TextDecoderStream());
     const err = this.process.stderr.pipeThrough(new TextDecoderStream());
-    this.#streams = Promise.all([
+    await Promise.all([
       (async () => {
         for await (const text of out) this.#stdout += text;
       })(),
@@ -114,14 +136,19 @@ export class RealCluster {
         for await (const text of err) {
           const lines = (rest + text).split("\n");
           rest = lines.pop()!;
-          this.stderr.push(...lines);
-          const line = lines.find((line) => line.startsWith("ready "));
-          if (line !== undefined) ready.resolve(line.slice("ready ".length));
+          for (const line of lines) {
+            this.stderr.push(line);
+            if (line.startsWith("ready ")) serves.resolve(line.slice("ready ".length));
+            this.line(line);
+          }
         }
-        ready.reject(new Error(`It did not serve: ${this.stderr.join("\n")}`));
+        serves.reject(new Error(`It did not serve: ${this.stderr.join("\n")}`));
       })(),
     ]);
-    this.url = await ready.promise;
+  }
+
+  async #serves(url: string): Promise<void> {
+    this.url = url;
     const tokens = JSON.parse(await Deno.readTextFile(this.tokenFile));
     this.operator = tokens.operator;
     this.subscriber = tokens.subscriber;
@@ -134,7 +161,7 @@ export class RealCluster {
   }
 
   /** Posts a body as it is. */
-  async post(body: string, options: PostOptions = {}): Promise<Response> {
+  async post(body: BodyInit, options: PostOptions = {}): Promise<Response> {
     const { token = this.operator, path = "/rpc", signal } = options;
     return await fetch(this.url + path, {
       method: "POST",
@@ -144,10 +171,14 @@ export class RealCluster {
     });
   }
 
-  /** Calls a method. */
+  /**
+   * Calls a method, once. Deno's fetch sends a text again, unasked, when its connection dies under
+   * it, and tells of the second answer only, which may refuse what the first attempt is about to
+   * do. A stream it cannot send again.
+   */
   async rpc(method: string, params: unknown, options: PostOptions = {}): Promise<Answer> {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
-    const response = await this.post(body, options);
+    const response = await this.post(new Blob([body]).stream(), options);
     return await response.json() as Answer;
   }
 
@@ -165,23 +196,29 @@ export class RealCluster {
   /** Sends a signal and waits for the end. */
   async stop(signal: Deno.Signal = "SIGINT"): Promise<Ended & { readonly report: ClusterReport }> {
     this.process.kill(signal);
-    const result = await this.#end();
+    const result = await this.ended;
     const last = result.stdout.trimEnd().split("\n").at(-1)!;
     const report = JSON.parse(last.startsWith("{") ? last : "null");
     return { ...result, report };
   }
 
-  /** Ends it without a word. */
+  /** Ends it without a word; one that does not have its data yet when it has. */
   async kill(): Promise<void> {
-    const lock = await Deno.readTextFile(join(this.data, "lock"));
-    const pid = Number(lock);
+    let over = false;
+    void this.ended.then(() => over = true);
+    let pid = this.predecessor;
+    while (!over && (pid === this.predecessor || pid === 0)) {
+      pid = await holder(this.data);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (over) return;
     if (pid === this.process.pid) this.process.kill("SIGKILL");
     else {
       // `deno` is a wrapper here: what must not get away is its child.
       const code = `Deno.kill(${pid}, "SIGKILL")`;
       await new Deno.Command("deno", { args: ["eval", code] }).output();
     }
-    await this.#end();
+    await this.ended;
   }
 
   async #end(): Promise<Ended> {
@@ -190,6 +227,21 @@ export class RealCluster {
     await Deno.remove(this.tokenFile).catch(() => {});
     return ended(code, this.#stdout, this.stderr);
   }
+}
+
+/** The process that has or had the data; 0: none. */
+async function holder(data: string): Promise<number> {
+  return Number(await Deno.readTextFile(join(data, "lock")).catch(() => "")) || 0;
+}
+
+/** How to start a cluster. */
+export interface SpawnOptions {
+  /** See {@link RealCluster.start}. */
+  readonly how?: "task" | "run";
+  /** Root of the sources to run. Default: those of this repository. */
+  readonly root?: string;
+  /** Hears every line on standard error. */
+  readonly line?: (line: string) => void;
 }
 
 /** Options of a request; an empty token: none. */

@@ -99,26 +99,8 @@ export class Store {
     return totalCents(this.rows);
   }
 
-  /** What is wrong with the index from SIM to number, if anything: each must name the other. */
   indexProblem(): string | undefined {
-    const accounts = this.#named("account");
-    const sims = this.#named("imsi");
-    if (accounts.size !== sims.size) return `${accounts.size} accounts, ${sims.size} SIMs`;
-    for (const [msisdn, row] of accounts) {
-      const { imsi } = row as { imsi: string };
-      const owner = (sims.get(imsi) as { msisdn: string } | undefined)?.msisdn;
-      if (owner !== msisdn) return `${msisdn} is on ${imsi}, which names ${owner}`;
-    }
-    return undefined;
-  }
-
-  #named(kind: string): Map<string, Value> {
-    const found = new Map<string, Value>();
-    for (const [key, value] of this.rows) {
-      const [, is, name] = key.split("/");
-      if (is === kind && name !== undefined) found.set(name, value);
-    }
-    return found;
+    return indexProblem(this.rows);
   }
 
   #context<M extends WriteMethod>(
@@ -138,4 +120,26 @@ export class Store {
     });
     return { fromImsi: found.ok ? String(found.answer.imsi) : "63902000000000", ...given };
   }
+}
+
+/** What is wrong with the index from SIM to number, if anything: each must name the other. */
+export function indexProblem(rows: ReadonlyMap<string, Value>): string | undefined {
+  const accounts = named("account", rows);
+  const sims = named("imsi", rows);
+  if (accounts.size !== sims.size) return `${accounts.size} accounts, ${sims.size} SIMs`;
+  for (const [msisdn, row] of accounts) {
+    const { imsi } = row as { imsi: string };
+    const owner = (sims.get(imsi) as { msisdn: string } | undefined)?.msisdn;
+    if (owner !== msisdn) return `${msisdn} is on ${imsi}, which names ${owner}`;
+  }
+  return undefined;
+}
+
+function named(kind: string, rows: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+  const found = new Map<string, Value>();
+  for (const [key, value] of rows) {
+    const [, is, name] = key.split("/");
+    if (is === kind && name !== undefined) found.set(name, value);
+  }
+  return found;
 }

@@ -35,6 +35,9 @@ export function nodeModel(machine: AnyStateMachine): Model {
     { event: { type: "stepFailed", step: "other" }, expect: "rejected" },
   ]);
   const recorder = new Recorder();
+  const [begun] = lives.first.effects;
+  const begins = begun?.type === "perform" &&
+    (begun.params as { step: string }).step === START_STEPS[0];
   return {
     name: "lifecycle/node",
     width: WIDTH,
@@ -42,6 +45,7 @@ export function nodeModel(machine: AnyStateMachine): Model {
     initial: () => [Uint16Array.of(lives.start, 1, 0, 0)],
     expand: (state, emit) => expand(lives, recorder, state, emit),
     invariants: [
+      { name: "a node begins with its first step", holds: () => begins },
       {
         name: "a node is where its steps have led it",
         holds: (state) => lives.describe(state[LIFE]!) === PLACES[state[PLACE]!],

@@ -63,7 +63,7 @@ export function act(
     case Act.TIMER:
       return participant.stepNumber(state, index, argument);
     case Act.HOLDER_TIMER:
-      return holder.stepNumber(state, index, argument);
+      return holder.timeOut(state, index, argument);
     case Act.EXPIRE:
       holder.expire(state, index);
       return undefined;

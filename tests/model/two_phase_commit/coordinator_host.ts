@@ -9,6 +9,9 @@ import type { Effect } from "../../../runtime/engine.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import type { CoordinatorRecord } from "../../../protocols/two_phase_commit/messages.ts";
 import { recoverCoordinator } from "../../../protocols/two_phase_commit/rules.ts";
+import { stepFault } from "./coordinator_rules.ts";
+import { backoffOf } from "./participant_host.ts";
+import { pauseFault } from "./participant_rules.ts";
 import { COORDINATOR, Disk, Fact, FACTS, LOG, type World } from "./world.ts";
 
 const COMMIT = 1;
@@ -27,13 +30,16 @@ interface Params {
 export class CoordinatorHost {
   readonly lives: Lives;
   readonly #holders: readonly number[];
+  readonly #pauses: Parameters<typeof pauseFault>[4];
   readonly #recovered: readonly CoordinatorRecord[][];
   readonly #patience: ReadonlySet<string> = new Set(["voteTimeout", "leaseWait"]);
 
   constructor(private readonly world: World) {
     const { participants, holders, machines } = world.options;
     this.#holders = [...Array(holders).keys()];
-    const input = { participants, voteTimeoutMs: 9, resendMs: 1, maxBackoff: 0, leaseMs: 5 };
+    const maxBackoff = backoffOf(world);
+    const input = { participants, voteTimeoutMs: 9, resendMs: 1, maxBackoff, leaseMs: 5 };
+    this.#pauses = { name: "resend", leastMs: 1, mostMs: 2 ** maxBackoff };
     const nobody = Math.max(participants, holders);
     this.lives = new Lives(machines.coordinator, input, (event, order) => {
       return typeof event["from"] === "number" && event.type !== "held"
@@ -65,10 +71,13 @@ export class CoordinatorHost {
     ]);
   }
 
+  /** What the very first step breaks, if anything. */
+  beginFault: string | undefined;
+
   /** The transaction begins. */
-  begin(state: Words): string | undefined {
+  begin(state: Words): void {
     state[COORDINATOR] = this.lives.start + 1;
-    return this.step(state, { type: "begin" });
+    this.beginFault = this.step(state, { type: "begin" });
   }
 
   describe(state: Words): string {
@@ -89,7 +98,16 @@ export class CoordinatorHost {
     const fresh = life - 1 === this.lives.start;
     this.world.recorder.note("coordinator", this.lives, fresh, life - 1, event, outcome);
     state[COORDINATOR] = after + 1;
-    let broken: string | undefined;
+    const patient = this.lives.describe(life - 1).startsWith("preparing");
+    const known = {
+      committed: (state[FACTS]! & Fact.COMMIT) !== 0,
+      replied: (state[FACTS]! & Fact.REPLIED) !== 0,
+      participants: this.world.options.participants,
+      // Before the last vote nobody was asked to hold.
+      holders: patient && !(state[FACTS]! & Fact.COMMIT) ? [] : this.#holders,
+    };
+    let broken = stepFault(this.lives, known, event, outcome) ??
+      pauseFault(this.lives, life - 1, event, outcome, this.#pauses);
     for (const effect of effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(life - 1, event)
@@ -194,6 +212,8 @@ export class CoordinatorHost {
     for (let i = 0; i < kept; i++) this.#write(state);
     state[LOG]! &= 15;
     state[COORDINATOR] = 0;
+    // Its client is gone with the connection.
+    state[FACTS]! |= Fact.REPLIED;
     const { committing } = recoverCoordinator(this.#recovered[state[LOG]! & 3]!);
     if (committing.length === 0) {
       // No record means abort from now on, unless the end itself is what is remembered.
@@ -208,8 +228,9 @@ export class CoordinatorHost {
   /** A message of a participant or holder. */
   receive(state: Words, type: string, from: number): string | undefined {
     if (state[COORDINATOR] === 0) {
-      if (type === "inquiry") this.#answer(state, from);
-      return undefined; // Forgotten: a voter will ask.
+      // Who votes for what is forgotten is in doubt, and need not ask first.
+      if (type === "inquiry" || type === "voteYes") this.#answer(state, from);
+      return undefined;
     }
     switch (type) {
       case "voteYes":

@@ -31,7 +31,7 @@ export class HolderHost {
   }
 
   receive(state: Words, type: string, index: number): string | undefined {
-    if (type === "hold") return this.step(state, index, { type });
+    if (type === "hold") return this.#hold(state, index);
     const outcome = type === "releaseCommit" ? "commit" : "abort";
     const held = this.describe(state, index) === "held";
     const place = this.world.holder(index) + 1;
@@ -42,6 +42,15 @@ export class HolderHost {
     return (state[place]! & Copy.OLD) === kept
       ? undefined
       : "an edge keeps its copy after an abort, and loses it after a commit";
+  }
+
+  #hold(state: Words, index: number): string | undefined {
+    const before = state[this.world.holder(index)]!;
+    const event = this.lives.event({ type: "hold" });
+    const { effects } = this.lives.step(before === 0 ? this.lives.start : before - 1, event);
+    return effects.some(({ type }) => type === "sendCoordinator")
+      ? this.stepNumber(state, index, event)
+      : "who is asked to hold says so";
   }
 
   step(state: Words, index: number, event: ModelEvent): string | undefined {
@@ -79,6 +88,15 @@ export class HolderHost {
       if (state[place + 1]! & Copy.SUSPENDED) broken ??= "no reader waits for a hold that is over";
     }
     return broken;
+  }
+
+  /** No lease of before the hold is left. */
+  timeOut(state: Words, index: number, event: number): string | undefined {
+    const broken = this.stepNumber(state, index, event);
+    return broken ??
+      (state[this.world.holder(index) + 1]! & Copy.OLD
+        ? "a copy whose lease has run out in a hold is dropped"
+        : undefined);
   }
 
   /** The lease is over: the copy may not be served, nor the next hold outlast it. */

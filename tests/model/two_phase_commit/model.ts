@@ -138,9 +138,8 @@ function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
 
 function lifeFault(hosts: Hosts, state: Words): string | undefined {
   const { world, coordinator, participant, holder } = hosts;
-  let fault = state[COORDINATOR] === 0
-    ? undefined
-    : coordinator.lives.fault(state[COORDINATOR]! - 1);
+  let fault = coordinator.beginFault ??
+    (state[COORDINATOR] === 0 ? undefined : coordinator.lives.fault(state[COORDINATOR]! - 1));
   for (let i = 0; i < world.options.participants; i++) {
     const life = state[world.life(i)]!;
     fault ??= participant.lives.fault(life === 0 ? participant.lives.start : life - 1);

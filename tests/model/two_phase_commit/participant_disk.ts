@@ -1,7 +1,7 @@
 /**
  * What is on a participant's disk, as a set of kinds, and what the shipped rules make of it. The
  * order of records does not matter to recovery, and a checkpoint changes nothing that it reads; both
- * are properties tested where the rules are, and the second once more here, over every set.
+ * are properties tested where the rules are, and the second is tested once more over every set of this file.
  *
  * @module
  */
@@ -41,7 +41,7 @@ const SETS = [...Array(1 << KINDS.length).keys()];
 const RECOVERED = SETS.map((bits) => read(recordsOf(bits)));
 const RETAINED = SETS.map((bits) =>
   retainedByParticipant(recordsOf(bits)).reduce(
-    (set, { kind }) => set | 1 << KINDS.indexOf(kind),
+    (set, { kind }) => set | 1 << KINDS.indexOf(kind as typeof KINDS[number]),
     0,
   )
 );

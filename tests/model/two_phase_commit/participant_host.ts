@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
+import { Lives, type ModelEvent, type Outcome } from "../../../runtime/checker/lives.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import { recovered, retained } from "./participant_disk.ts";
-import { asksPeers, stepFault } from "./participant_rules.ts";
+import { type Known, pauseFault, stepFault } from "./participant_rules.ts";
 import { Disk, Fact, FACTS, KINDS, Lock, Phase, type World } from "./world.ts";
 
 const SEQUENCE = 0;
@@ -20,12 +20,21 @@ interface Params {
   readonly to: readonly number[] | "all";
 }
 
+/** Pauses that grow make many states: they are looked at where there are few. */
+export function backoffOf({ options }: World): number {
+  return options.participants === 1 && (options.holders === 0 || options.crashes.total === 0)
+    ? 2
+    : 0;
+}
+
 /** The participants' side of a state. */
 export class ParticipantHost {
   readonly lives: Lives;
+  readonly #pauses: Parameters<typeof pauseFault>[4];
 
   constructor(private readonly world: World) {
-    const input = { lockTimeoutMs: 5, inquireMs: 1, maxBackoff: 0 };
+    const input = { lockTimeoutMs: 5, inquireMs: 1, maxBackoff: backoffOf(world) };
+    this.#pauses = { name: "inquire", leastMs: 1, mostMs: 2 ** input.maxBackoff };
     this.lives = new Lives(
       world.options.machines.participant,
       input,
@@ -51,17 +60,20 @@ export class ParticipantHost {
     return this.stepNumber(state, index, this.lives.event(event));
   }
 
-  stepNumber(state: Words, index: number, event: number): string | undefined {
+  stepNumber(
+    state: Words,
+    index: number,
+    event: number,
+    known: Known = this.#known(state, index),
+  ): string | undefined {
     const place = this.world.life(index);
     const before = state[place] === 0 ? this.lives.start : state[place]! - 1;
     const outcome = this.lives.step(before, event);
     const { life: after, effects } = outcome;
     const fresh = state[place] === 0;
     if (fresh) this.#orphan(state, index);
-    let broken = stepFault(this.lives, before, event, outcome);
-    if (broken === undefined && asksPeers(outcome) && this.#isFirstQuestion(state, index)) {
-      broken = "the coordinator is asked before any peer is";
-    }
+    let broken = stepFault(this.lives, known, event, outcome) ??
+      pauseFault(this.lives, before, event, outcome, this.#pauses);
     this.world.recorder.note(`participant ${index}`, this.lives, fresh, before, event, outcome);
     state[place] = after + 1;
     for (const effect of effects) {
@@ -71,6 +83,12 @@ export class ParticipantHost {
     }
     const now = this.lives.describe(after);
     if (now === "aborted") state[FACTS]! |= Fact.ABORT;
+    broken ??= this.#note(state, index, event, outcome);
+    const forgets = this.lives.eventOf(event).type === "forget";
+    if (this.lives.done(after) && !forgets) {
+      broken ??= "an outcome is known until the watermark passes";
+    }
+    if (now === "idle" && forgets) broken ??= "what is forgotten has no life";
     if (now === "idle" || this.lives.done(after)) {
       state[place] = 0;
       if (this.world.lock(state, index) === Lock.HELD) broken ??= "what is forgotten holds no lock";
@@ -87,11 +105,48 @@ export class ParticipantHost {
     state[disk] = state[disk]! & (1 << Disk.ORPHAN_SHIFT) - 1 | orphans;
   }
 
-  /** What was asked stays on its way for ever, on a network that is a set, while there are faults. */
-  #isFirstQuestion(state: Words, index: number): boolean {
+  #known(state: Words, index: number): Known {
     const { world } = this;
-    return world.options.network === "set" && world.phase(state) === Phase.FAULTS &&
-      !world.network.has(state, world.number("inquiry", index));
+    const disk = state[world.disk(index)]!;
+    const kinds = disk & Disk.RECORDS | this.#onTheWay(state, index, 0);
+    const orphans = disk >> Disk.ORPHAN_SHIFT & 7;
+    // What was asked stays on its way for ever, on a network that is a set, while there are faults.
+    const isTold = world.options.network === "set" && world.phase(state) === Phase.FAULTS;
+    return {
+      promised: (kinds & Disk.PREPARED) !== 0,
+      committed: (kinds & Disk.COMMITTED) !== 0,
+      aborted: (kinds & (Disk.ABORTED | Disk.REFUSED)) !== 0,
+      heardAbort: (disk & Disk.HEARD_ABORT) !== 0,
+      refusing: (this.#onTheWay(state, index, orphans) & Disk.REFUSED) !== 0,
+      waits: world.lock(state, index) === Lock.ASKED,
+      asked: isTold ? world.network.has(state, world.number("inquiry", index)) : undefined,
+      forgotten: state[world.life(index)] === 0 && (disk & Disk.BELOW) !== 0,
+    };
+  }
+
+  /** Kinds of the records on their way, without the oldest few. */
+  #onTheWay(state: Words, index: number, without: number): number {
+    let [kinds, left] = [0, this.pendingCount(state, index) - without];
+    for (let pending = state[this.world.pending(index)]!; left > 0; left--, pending >>= 3) {
+      kinds |= 1 << (pending & 7) - 1;
+    }
+    return kinds;
+  }
+
+  /** Notes what it has heard, and sees that it lets go of what it has no use for. */
+  #note(state: Words, index: number, event: number, { effects }: Outcome): string | undefined {
+    const { type } = this.lives.eventOf(event);
+    const disk = this.world.disk(index);
+    const committed = (state[disk]! & (Disk.COMMITTED | Disk.APPLIED)) !== 0;
+    const calm = !effects.some((it) => it.type === "reject");
+    if (type === "abort" && calm && !committed) state[disk]! |= Disk.HEARD_ABORT;
+    const no = (state[disk]! & Disk.HEARD_ABORT) !== 0 || effects.some(({ params }) => {
+      const { message, record } = (params ?? {}) as Params;
+      return message === "voteNo" || record === "refused";
+    });
+    return no && this.world.lock(state, index) === Lock.ASKED
+      ? "who will not commit waits for no locks"
+      : undefined;
   }
 
   #rejected(life: number, event: number): string {
@@ -191,7 +246,7 @@ export class ParticipantHost {
   /** The oldest record on its way is durable; who waits for it is told. */
   sync(state: Words, index: number): string | undefined {
     const disk = this.world.disk(index);
-    const isOrphan = state[disk]! >> Disk.ORPHAN_SHIFT > 0;
+    const isOrphan = (state[disk]! >> Disk.ORPHAN_SHIFT & 7) > 0;
     if (isOrphan) state[disk]! -= 1 << Disk.ORPHAN_SHIFT;
     const { kind, twice } = this.#write(state, index);
     if (twice) return "nothing is applied twice";
@@ -236,8 +291,11 @@ export class ParticipantHost {
   }
 
   refuse(state: Words, index: number): string | undefined {
-    this.world.setLock(state, index, Lock.NONE);
-    return this.step(state, index, { type: "refused", retryable: true });
+    const known = this.#known(state, index);
+    // Executed under its locks, and refused by what it read; or never granted.
+    this.world.setLock(state, index, known.waits ? Lock.HELD : Lock.NONE);
+    const event = this.lives.event({ type: "refused", retryable: false });
+    return this.stepNumber(state, index, event, known);
   }
 
   /** A later transaction of the same log says that this one is over. */

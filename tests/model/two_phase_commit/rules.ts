@@ -20,7 +20,6 @@ export interface Hosts {
 const COMMITTING = new Set(["inDoubt", "committing", "committed"]);
 const LOCKED = new Set(["preparing", "inDoubt"]);
 const UNLOCKED = new Set(["committing", "committed", "votedNo", "refusing", "aborted"]);
-const UNDECIDED = new Set(["acquiring", "preparing", "inDoubt", "committing", "refusing"]);
 
 function participants({ world }: Hosts): readonly number[] {
   return [...Array(world.options.participants).keys()];
@@ -87,14 +86,13 @@ export function possibilities(hosts: Hosts): readonly Possibility[] {
 }
 
 function settles(hosts: Hosts): Possibility {
-  const { world, participant } = hosts;
+  const { world } = hosts;
+  // The watermark ends the memory of what is settled: who is left has not decided.
   const settled = (state: Words) =>
     state[COORDINATOR] === 0 && state[LOG]! >> 4 === 0 &&
-    participants(hosts).every((i) =>
-      !UNDECIDED.has(participant.describe(state, i)) && state[world.pending(i)] === 0
-    );
+    participants(hosts).every((i) => state[world.life(i)] === 0 && state[world.pending(i)] === 0);
   return {
-    name: "once faults are over everyone decides and the coordinator forgets",
+    name: "once faults are over everyone decides and, told that all is over, forgets",
     from: (state) => over(hosts, state, Phase.KIND),
     goal: settled,
   };

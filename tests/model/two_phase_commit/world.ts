@@ -114,6 +114,8 @@ export const Disk = {
   LOCK_SHIFT: 7,
   /** Of the records on their way, how many are of an earlier life: nobody waits for them. */
   ORPHAN_SHIFT: 9,
+  /** In memory: an abort was heard of. */
+  HEARD_ABORT: 1 << 12,
 } as const;
 
 /** Kinds of a participant's records; their place plus one is the digit of a record on its way. */

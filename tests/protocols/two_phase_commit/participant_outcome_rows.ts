@@ -62,7 +62,6 @@ export const outcomeRows: readonly Short[] = [
     votedNo,
     inquiry(2),
     "refusing",
-    release,
     journal("refused"),
   ],
   ["a grant that crossed the withdrawal is given back", votedNo, granted, "votedNo", release],

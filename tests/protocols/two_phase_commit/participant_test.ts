@@ -56,7 +56,6 @@ const table: Row<ParticipantEvent>[] = ([
     [],
     inquiry(2),
     "refusing",
-    release,
     journal("refused"),
   ],
   [
@@ -115,7 +114,6 @@ const table: Row<ParticipantEvent>[] = ([
     "refusing",
     "cancel",
     withdraw,
-    release,
     journal("refused"),
   ],
   ["a second prepare does not ask for locks again", acquiring, prepare, "acquiring"],

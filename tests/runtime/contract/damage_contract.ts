@@ -23,10 +23,10 @@ async function written(implementation: Implementation, checkpoint = false): Prom
 }
 
 function flip(batch: SealedBatch, at: number, field: "body" | "hash" | "crc"): SealedBatch {
-  if (field === "crc") return { ...batch, crc: (batch.crc ^ (1 << (at % 32))) >>> 0 };
-  const bytes = new Uint8Array(batch[field]); // A Buffer's slice would share its memory.
-  bytes[(at >> 3) % bytes.length]! ^= 1 << (at & 7);
-  return { ...batch, [field]: bytes };
+  if (field !== "body") return { ...batch, [field]: (batch[field] ^ (1 << (at % 32))) >>> 0 };
+  const body = new Uint8Array(batch.body); // A Buffer's slice would share its memory.
+  body[(at >> 3) % body.length]! ^= 1 << (at & 7);
+  return { ...batch, body };
 }
 
 function refused(implementation: Implementation, place: string, words: string): void {

@@ -24,7 +24,9 @@ export const invariant: InvariantDefinition = {
         }
         const { idempotencyKey } = params;
         if (idempotencyKey === undefined) return;
-        const first = String(params["from"] ?? params["msisdn"] ?? params["subscriber"]);
+        const [operation] = (params["operations"] ?? []) as { readonly subscriber: string }[];
+        const { from, msisdn, subscriber }: Record<string, unknown> = { ...operation, ...params };
+        const first = String(from ?? msisdn ?? subscriber);
         const row = find(claimKey(shardOf(first), OPERATOR, String(idempotencyKey)));
         const kept = JSON.stringify((row as KeyRow | undefined)?.answer);
         const told = JSON.stringify(result);

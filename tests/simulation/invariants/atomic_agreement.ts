@@ -12,6 +12,8 @@ const OUTCOMES: Readonly<Record<string, Readonly<Record<string, "commit" | "abor
     committed: "commit",
     aborted: "abort",
   },
+  "threePhaseCommit.coordinator": { "committed.telling": "commit", "aborted.telling": "abort" },
+  "threePhaseCommit.participant": { committed: "commit", aborted: "abort" },
   "twoPhaseCommit.holder": { installed: "commit", released: "abort" },
 };
 

@@ -16,8 +16,25 @@ export const invariant: InvariantDefinition = {
     /** By observer: opinions of its present incarnation that are not good. */
     const doubts = new Map<string, Map<string, string>>();
     return {
-      step({ machine, address, key, event, before, after }) {
+      step({ machine, address, key, event, before, after, effects }) {
         if (machine !== "heartbeat.monitor") return;
+        const told = effects.find(({ type }) => type === "notify")?.params;
+        const { status = before, because = "" } = (told ?? {}) as Partial<Record<string, string>>;
+        if (status !== after) watched.fail(`${address} tells nobody that ${key} is ${after}`);
+        const { newer } = event as unknown as { newer?: boolean };
+        if (
+          before !== "failed" && before !== "waiting" &&
+          (because === "restarted") !== (newer === true)
+        ) {
+          watched.fail(
+            `${address} says ${because || "nothing"} of ${key}, which has restarted or not`,
+          );
+        }
+        if (
+          after === "suspected" && before !== after && !effects.some(({ type }) => type === "probe")
+        ) {
+          watched.fail(`${address} suspects ${key} and does not probe it`);
+        }
         const pair = `${address} ${key}`;
         let own = doubts.get(address);
         if (own === undefined) doubts.set(address, own = new Map());

@@ -1,4 +1,5 @@
 /** Edges that answer from leased copies while they are cut off, restarted, late or drifting. */
+import { err } from "../hasty.ts";
 import { LATE } from "../late.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
@@ -34,4 +35,5 @@ export const leases: Scenario = {
       },
     },
   }),
+  act: err,
 };

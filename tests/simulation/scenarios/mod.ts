@@ -5,12 +5,14 @@
  */
 import type { Scenario } from "../scenario.ts";
 import { crashes } from "./crashes.ts";
+import { deadlocks } from "./deadlocks.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { leases } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
 import { restartStorm } from "./restart_storm.ts";
+import { threePhaseCommit } from "./three_phase_commit.ts";
 import { transfers } from "./transfers.ts";
 import { twoPhaseCommit } from "./two_phase_commit.ts";
 
@@ -19,6 +21,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
   [
     transfers,
     twoPhaseCommit,
+    threePhaseCommit,
     crashes,
     partitions,
     leases,
@@ -26,6 +29,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     heartbeat,
     lifecycle,
     overload,
+    deadlocks,
   ]
     .map((scenario) => [scenario.name, scenario]),
 );

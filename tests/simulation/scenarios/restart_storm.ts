@@ -8,7 +8,7 @@ export const restartStorm: Scenario = {
   faults: {
     always: ["power", "torn", "exit"],
     maybe: ["crash", "node", "disk", "pause", "loss", "duplicate", "delay"],
-    often: { exit: 4, crash: 2, node: 2 },
+    often: { exit: 4, crash: 2, node: 2, power: 4 },
   },
   cast: (random) => ({
     profile: pick(random, PROFILES),

@@ -14,6 +14,8 @@ export const transfers: Scenario = {
       subscribers: Math.round(between(random, 4, 20)),
       mix: {
         "account.transfer": 30,
+        "account.batch": 12,
+        "account.balances": 12,
         "account.debit": 8,
         "account.credit": 8,
         "account.balance": 15,

@@ -1,0 +1,193 @@
+/**
+ * How a participant performs what the machine of three-phase commit names: locking, journaling,
+ * applying, telling.
+ *
+ * @module
+ */
+import type {
+  ParticipantRecord,
+  PreparedRecord,
+  TransactionId,
+} from "../protocols/three_phase_commit/messages.ts";
+import type {
+  ParticipantEffects,
+  ParticipantEvent,
+  ParticipantJournal,
+} from "../protocols/three_phase_commit/participant.ts";
+import type { Instance, Perform } from "../runtime/instances.ts";
+import type { Services } from "../runtime/role.ts";
+import type { Executor } from "./executor.ts";
+import type { Leases } from "./leases.ts";
+import type { Execution, Refusal, Writes } from "./ledger.ts";
+import type { Locks } from "./locks.ts";
+import type { LockedRows, ParticipantConfig, Work } from "./participant_facts.ts";
+
+/** The index that stands for the coordinator. */
+export const COORDINATOR = -1;
+
+/** What this protocol works on: all of it the participant's. */
+export interface ThreePhaseParts {
+  readonly services: Services;
+  readonly config: ParticipantConfig;
+  readonly locks: Locks;
+  // deno-lint-ignore no-explicit-any -- Whatever operations the ledger has.
+  readonly executor: Executor<any>;
+  readonly leases: () => Leases;
+  /** A record was added to the journal. */
+  readonly written: () => void;
+  /** A coordinator has announced that everything of its log below has ended. */
+  readonly raise: (log: string, lowest: number) => void;
+}
+
+/** The host's record of one transaction. */
+export interface ThreePhaseFacts {
+  readonly id: TransactionId;
+  coordinator: string;
+  readonly peers: string[];
+  you: number;
+  readonly epoch: number;
+  readonly work: Work;
+  /** What it locks. */
+  rows: LockedRows;
+  record: PreparedRecord | undefined;
+  /** Its record may be on its way still; what it says was heard, and is true. */
+  preCommitted: boolean;
+  writes: Writes | undefined;
+  refusal: Refusal | undefined;
+}
+
+type Known = Instance<ThreePhaseFacts>;
+type Step = (instance: Known, event: ParticipantEvent) => void;
+
+/** The effects of one participant. */
+export class ThreePhaseEffects {
+  committed = 0;
+
+  /** @param step gives an instance an event */
+  constructor(private readonly parts: ThreePhaseParts, private readonly step: Step) {}
+
+  /** One function for every effect the machine names. */
+  performers(): Record<string, Perform<ThreePhaseFacts>> {
+    const { locks, executor, services } = this.parts;
+    return {
+      acquire: (instance) => this.#acquire(instance),
+      withdraw: ({ key }) => locks.release(key),
+      release: ({ key }) => locks.release(key),
+      apply: ({ facts }) => {
+        executor.apply(facts.writes!);
+        this.committed++;
+      },
+      journal: (instance, { record }: ParticipantEffects["journal"]) =>
+        this.#journal(instance, record),
+      send: ({ facts }, params: ParticipantEffects["send"]) => {
+        for (const to of params.to) this.#send(facts, params, to);
+      },
+      reject: ({ key, facts }) =>
+        services.log("warning", `${key}: unexpected message of ${facts.coordinator}`),
+    };
+  }
+
+  #acquire(instance: Known): void {
+    const { facts, key } = instance;
+    const { locks, executor } = this.parts;
+    const granted = () => this.step(instance, { type: "granted" });
+    if (facts.record !== undefined) {
+      return locks.acquire(key, facts.rows.keys, granted, facts.rows.shared);
+    }
+    const refusal = executor.unfit(facts.work, this.parts.config.synchronous ?? false) ??
+      executor.begin(key, facts.work, (rows, execution) => {
+        facts.rows = rows;
+        this.#executed(instance, execution);
+      });
+    if (refusal !== undefined) this.#refuse(instance, refusal);
+  }
+
+  #executed(instance: Known, execution: Execution): void {
+    const { facts } = instance;
+    if (!execution.ok) return this.#refuse(instance, execution.reason);
+    const { services, leases } = this.parts;
+    const { writes, answer, entries } = execution;
+    const { id, coordinator, peers, you, epoch, rows } = facts;
+    facts.writes = writes;
+    const effect = { ...rows, writes };
+    facts.record = {
+      protocol: "3pc",
+      kind: "prepared",
+      id,
+      coordinator,
+      peers,
+      you,
+      epoch,
+      effect,
+      answer,
+    };
+    const now = services.clock.now();
+    const leftMs = Math.max(0, ...leases().holders(entries, now).map((it) => it.leftMs));
+    const granted = () => this.step(instance, { type: "granted" });
+    if (leftMs === 0) return granted();
+    // Too late, if it has given up since: then the chart gives the locks back once more.
+    services.timers.set(now + leftMs, granted);
+  }
+
+  #refuse(instance: Known, refusal: Refusal): void {
+    instance.facts.refusal = refusal;
+    this.step(instance, { type: "refused", retryable: refusal.retryable ?? false });
+  }
+
+  #journal(instance: Known, kind: ParticipantJournal): void {
+    const { facts } = instance;
+    if (kind === "preCommitted") facts.preCommitted = true;
+    const record: ParticipantRecord = kind === "prepared"
+      ? facts.record!
+      : { protocol: "3pc", kind, id: facts.id };
+    this.parts.services.journal(record, true, () => {
+      this.step(instance, { type: "journaled", record: kind });
+    });
+    this.parts.written();
+  }
+
+  #send(facts: ThreePhaseFacts, params: ParticipantEffects["send"], to: number): void {
+    const { id, you: index, epoch } = facts;
+    const address = to === COORDINATOR ? facts.coordinator : facts.peers[to];
+    if (address === undefined || address === "") return; // Known from an outcome only.
+    const { message, outcome, state, retryable = false } = params;
+    const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
+    const body = message === "voteYes"
+      ? { id, index, store: this.parts.services.store.id, answer: facts.record!.answer }
+      : message === "voteNo"
+      ? { id, index, retryable, reason: facts.refusal ?? conflict }
+      : {
+        id,
+        index,
+        epoch,
+        ...(to === COORDINATOR ? {} : { you: to }),
+        ...(outcome === undefined ? {} : { outcome }),
+        ...(state === undefined ? {} : { state }),
+      };
+    this.parts.services.send(address, `3pc.${message}`, body, { urgent: true });
+  }
+}
+
+/** Of a transaction about which nothing but its id is known. */
+export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFacts {
+  return {
+    id,
+    coordinator: "",
+    peers: [],
+    you,
+    epoch,
+    work: [],
+    rows: { keys: [], shared: [] },
+    record: undefined,
+    preCommitted: false,
+    writes: undefined,
+    refusal: undefined,
+  };
+}
+
+/** Of a transaction that was undecided before a restart. */
+export function recoveredFacts(record: PreparedRecord): ThreePhaseFacts {
+  const { id, coordinator, peers, you, epoch } = record;
+  const { writes, ...rows } = record.effect as LockedRows & { readonly writes: Writes };
+  return { ...bareFacts(id, you, epoch), coordinator, peers: [...peers], record, rows, writes };
+}

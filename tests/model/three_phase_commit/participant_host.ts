@@ -1,0 +1,254 @@
+/**
+ * What the host of a participant does around its machine, for one transaction: lock, journal, apply,
+ * send, recover, and ask the shipped rules what to do with messages about what it does not know.
+ *
+ * @module
+ */
+import type { ParticipantRecord } from "../../../protocols/three_phase_commit/messages.ts";
+import {
+  admitPrepare,
+  answerUnknownInquiry,
+  mayAckUnknownCommit,
+  recoverParticipant,
+} from "../../../protocols/three_phase_commit/rules.ts";
+import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
+import type { Words } from "../../../runtime/checker/model.ts";
+import type { Effect } from "../../../runtime/engine.ts";
+import { Disk, Lock, PARTICIPANT_KINDS, type World } from "./world.ts";
+
+const id = { log: "log", sequence: 0 };
+const protocol = "3pc";
+const STORE = { storeComplete: true, storeSince: 0, epoch: 0, sequence: id.sequence };
+
+interface Params {
+  readonly message: string;
+  readonly outcome?: string;
+  readonly state?: string;
+  readonly record: (typeof PARTICIPANT_KINDS)[number];
+  readonly to: readonly number[];
+}
+
+/** What must be on disk before it is said. */
+const DURABLE_FIRST: Readonly<Record<string, number>> = {
+  voteYes: Disk.PREPARED,
+  voteNo: Disk.ABORTED,
+  preCommitAck: Disk.PRE_COMMITTED,
+  preCommit: Disk.PRE_COMMITTED,
+  "stateReport uncertain": Disk.PREPARED,
+  "stateReport preCommitted": Disk.PRE_COMMITTED,
+  commit: Disk.COMMITTED,
+  abort: Disk.ABORTED,
+  "ack commit": Disk.COMMITTED,
+  "ack abort": Disk.ABORTED,
+};
+
+/** The participants' side of a state. */
+export class ParticipantHost {
+  /** Of each: their inputs differ. */
+  readonly lives: readonly Lives[];
+
+  constructor(private readonly world: World) {
+    const { machines, participants } = world.options;
+    const times = { lockTimeoutMs: 9, decisionTimeoutMs: 5, answerTimeoutMs: 3, resendMs: 1 };
+    this.lives = world.participants.map((index) =>
+      new Lives(machines.participant, { participants, index, ...times, maxBackoff: 0 }, (e) => e, [
+        { event: { type: "stray" }, expect: "rejected" },
+        { event: { type: "journaled", record: "other" }, expect: "rejected" },
+        { event: { type: "recovered", as: "other" }, expect: "rejected" },
+        // An ack from a store that never saw the transaction would lose the money.
+        { event: { type: "commit", sameStore: false }, expect: "rejected", state: "initial" },
+      ])
+    );
+  }
+
+  describe(state: Words, index: number): string {
+    const life = state[this.world.life(index)]!;
+    return life === 0 ? "none" : this.lives[index]!.describe(life - 1);
+  }
+
+  /** Gives the machine an event, begun if there is none; what rule that breaks, if any. */
+  step(state: Words, index: number, event: ModelEvent): string | undefined {
+    return this.stepNumber(state, index, this.lives[index]!.event(event));
+  }
+
+  stepNumber(state: Words, index: number, event: number): string | undefined {
+    const { world } = this;
+    const lives = this.lives[index]!;
+    const place = world.life(index);
+    const fresh = state[place] === 0;
+    const before = fresh ? lives.start : state[place]! - 1;
+    const outcome = lives.step(before, event);
+    world.recorder.note(world.name(index), lives, fresh, before, event, outcome);
+    state[place] = outcome.life + 1;
+    let broken = gaveUpTooSoon(lives, before, event, outcome.life);
+    for (const effect of outcome.effects) {
+      broken ??= effect.type === "reject"
+        ? this.#rejected(lives, before, event)
+        : this.#perform(state, index, effect);
+    }
+    if (lives.describe(outcome.life) === "initial" || lives.done(outcome.life)) {
+      state[place] = 0;
+      if (world.lock(state, index) === Lock.HELD) broken ??= "what is forgotten holds no lock";
+      world.setLock(state, index, Lock.NONE);
+    }
+    return broken;
+  }
+
+  /** As for the coordinator. */
+  #rejected(lives: Lives, life: number, event: number): string | undefined {
+    if (!this.world.options.synchronous) return undefined;
+    const { type } = lives.eventOf(event);
+    return `no message is unexpected: a participant in ${lives.describe(life)} got ${type}`;
+  }
+
+  #perform(state: Words, index: number, { type, params }: Effect): string | undefined {
+    const { world } = this;
+    const lock = world.lock(state, index);
+    switch (type) {
+      case "acquire":
+        world.setLock(state, index, Lock.ASKED);
+        return undefined;
+      case "withdraw":
+        if (lock === Lock.ASKED) world.setLock(state, index, Lock.WITHDRAWN);
+        return undefined;
+      case "release":
+        if (lock === Lock.HELD) world.setLock(state, index, Lock.NONE);
+        return undefined;
+      case "apply":
+        return lock === Lock.HELD ? undefined : "nothing is applied without its locks";
+      case "journal": {
+        const kind = PARTICIPANT_KINDS.indexOf((params as Params).record);
+        return world.journal(state, index, kind)
+          ? undefined
+          : "a journal does not grow without bound";
+      }
+      case "send":
+        return this.#send(state, index, params as Params);
+    }
+    return undefined;
+  }
+
+  #send(state: Words, index: number, params: Params): string | undefined {
+    const { world } = this;
+    const { message, to, outcome, state: of } = params;
+    for (const peer of to) {
+      const plain = message === "inquiry" && peer < 0;
+      const type = [message, outcome, plain ? undefined : of].filter((it) => it).join(" ");
+      world.send(state, type, index, peer < 0 ? world.coordinator : peer);
+      const durable = DURABLE_FIRST[type];
+      // What the watermark has passed was durable once.
+      if (durable !== undefined && !world.has(state, index, durable | Disk.BELOW)) {
+        return `no ${type} is said before it is durable`;
+      }
+    }
+    return undefined;
+  }
+
+  /** The oldest record on its way is durable; who waits for it is told. */
+  sync(state: Words, index: number): string | undefined {
+    const before = state[this.world.disk(index)]!;
+    const record = PARTICIPANT_KINDS[this.world.write(state, index)]!;
+    if (record === "committed" && before & Disk.COMMITTED) return "nothing is applied twice";
+    return this.step(state, index, { type: "journaled", record });
+  }
+
+  /** It starts again from its disk. */
+  restart(state: Words, index: number): string | undefined {
+    const { world } = this;
+    state[world.disk(index)]! &= ~Disk.DOWN;
+    const bits = state[world.disk(index)]!;
+    const records = PARTICIPANT_KINDS.filter((_, bit) => bits >> bit & 1)
+      .map((kind): ParticipantRecord => {
+        if (kind !== "prepared") return { protocol, kind, id };
+        const place = { coordinator: "coordinator", peers: world.participants.map(String) };
+        return { protocol, kind, id, ...place, you: index, epoch: 0, effect: null };
+      });
+    const lowest = { [id.log]: bits & Disk.BELOW ? id.sequence + 1 : 0 };
+    const [found] = recoverParticipant(records, lowest);
+    if (found === undefined) return undefined;
+    const broken = this.step(state, index, { type: "recovered", as: found.as });
+    // Its locks are back before anything else is served.
+    const asked = world.lock(state, index) === Lock.ASKED;
+    return broken ?? (asked ? this.grant(state, index) : undefined);
+  }
+
+  grant(state: Words, index: number): string | undefined {
+    this.world.setLock(state, index, Lock.HELD);
+    return this.step(state, index, { type: "granted" });
+  }
+
+  refuse(state: Words, index: number): string | undefined {
+    this.world.setLock(state, index, Lock.NONE);
+    return this.step(state, index, { type: "refused", retryable: true });
+  }
+
+  /** A later transaction of the same log says that this one is over. */
+  announce(state: Words, index: number): string | undefined {
+    state[this.world.disk(index)]! |= Disk.BELOW;
+    if (state[this.world.life(index)] === 0) return undefined;
+    return this.step(state, index, { type: "forget" });
+  }
+
+  /** A message of the coordinator or a peer. */
+  receive(state: Words, text: string, index: number, sender: number): string | undefined {
+    const { world } = this;
+    const [type = "", of] = text.split(" ");
+    const from = sender === world.coordinator ? -1 : sender;
+    const known = state[world.life(index)] !== 0;
+    const below = world.has(state, index, Disk.BELOW);
+    const lowest = below ? id.sequence + 1 : 0;
+    switch (type) {
+      case "prepare":
+        if (admitPrepare({ sequence: id.sequence, lowest, known }) === "stale") return undefined;
+        return this.step(state, index, { type });
+      case "commit":
+      case "abort": {
+        const store = from < 0 ? "store" : undefined;
+        const facts = { store, ours: "store", sequence: id.sequence, lowest };
+        const sameStore = mayAckUnknownCommit(facts);
+        // A peer's late duplicate.
+        if (!known && store === undefined && below) return undefined;
+        return this.step(state, index, { type, sameStore });
+      }
+      case "stateRequest":
+      case "inquiry":
+        if (!known && answerUnknownInquiry({ ...STORE, lowest }) === "uncertain") return undefined;
+        return this.step(state, index, { type, from, ...(of === undefined ? {} : { state: of }) });
+      default:
+        return this.step(state, index, { type, from, ...(of === undefined ? {} : { state: of }) });
+    }
+  }
+
+  /** Whose silence the patience of a state is a verdict on, and who it follows. */
+  awaited(state: Words, index: number): { readonly leader: number; readonly answers: number[] } {
+    const lives = this.lives[index]!;
+    const life = state[this.world.life(index)]! - 1;
+    const { leader, uncertain, preCommitted } = lives.context(life) as {
+      readonly leader: number;
+      readonly uncertain: number[];
+      readonly preCommitted: number[];
+    };
+    const known = lives.describe(life).startsWith("spreading")
+      ? this.world.participants.filter((it) => !uncertain.includes(it))
+      : [...uncertain, ...preCommitted];
+    return {
+      leader: leader < 0 ? this.world.coordinator : leader,
+      answers: this.world.participants.filter((it) => it !== index && !known.includes(it)),
+    };
+  }
+}
+
+const DECIDED = new Set(["committed", "aborted"]);
+
+/** The watermark ends the memory of what is settled. */
+function gaveUpTooSoon(
+  lives: Lives,
+  before: number,
+  event: number,
+  after: number,
+): string | undefined {
+  if (lives.eventOf(event).type !== "forget" || !DECIDED.has(lives.describe(before))) {
+    return undefined;
+  }
+  return lives.done(after) ? undefined : "the watermark ends the memory of what is settled";
+}
