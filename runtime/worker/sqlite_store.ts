@@ -4,12 +4,12 @@
  *
  * A journal row holds the records of one batch in a chain (`journal_chain.ts`): a missing, cut or
  * changed row is found when the store is opened. (SQLite alone drops everything after a flipped byte
- * in its WAL in silence.) Every other row has a sum of its own, checked when it is read.
+ * in its WAL in silence.) Every other row has a sum of its own, checked when it is read; see
+ * `sqlite_rows.ts` for when it is written.
  *
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
 import { decode, encode } from "../codec.ts";
 import {
   type ChainStart,
@@ -24,10 +24,11 @@ import {
 } from "../journal_chain.ts";
 import type { Store, Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
+import { type BatchBody, ROWS_SCHEMA, SqliteRows, unwritten } from "./sqlite_rows.ts";
 
 export { StoreError };
 
-const FORMAT = "2";
+const FORMAT = "3";
 
 /** What salvaging a store came to. */
 export interface StoreSalvage {
@@ -41,6 +42,14 @@ export interface StoreSalvage {
   readonly id: string;
 }
 
+/** What is sound of a damaged store. */
+interface Sound extends Salvaged {
+  /** Bodies of the kept batches whose rows are not in the table yet. */
+  readonly unwritten: readonly Uint8Array[];
+  /** Number of the last record. */
+  readonly end: number;
+}
+
 /** A {@link Store} in a file. */
 export class SqliteStore implements Store {
   readonly id: string;
@@ -48,12 +57,9 @@ export class SqliteStore implements Store {
   readonly salvaged: StoreSalvage | undefined;
   readonly #db: DatabaseSync;
   readonly #owner: string = crypto.randomUUID();
-  readonly #select: StatementSync;
-  readonly #upsert: StatementSync;
-  readonly #delete: StatementSync;
+  readonly #table: SqliteRows;
   readonly #insert: StatementSync;
   readonly #ownerNow: StatementSync;
-  readonly #pending = new Map<string, Value | null>();
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
   #durable = 0;
@@ -83,12 +89,10 @@ export class SqliteStore implements Store {
           first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL,
           hash INTEGER NOT NULL, body BLOB NOT NULL
         ) STRICT;
-        CREATE TABLE IF NOT EXISTS rows(
-          key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
           ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', ${NO_HASH});
         INSERT OR REPLACE INTO meta VALUES ('owner', '${this.#owner}');
+        ${ROWS_SCHEMA}
       `);
     } catch (error) {
       throw new StoreError(`Cannot open the store ${path}: ${(error as Error).message}`);
@@ -97,9 +101,7 @@ export class SqliteStore implements Store {
       const found = this.#meta("format");
       throw this.#refuse(`its format is ${found}, this program reads ${FORMAT}`);
     }
-    this.#select = this.#db.prepare("SELECT value, crc FROM rows WHERE key = ?");
-    this.#upsert = this.#db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)");
-    this.#delete = this.#db.prepare("DELETE FROM rows WHERE key = ?");
+    this.#table = new SqliteRows(this.#db, path);
     this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
     this.salvaged = damaged === "refuse" ? undefined : this.#salvage(damaged === "renew");
@@ -148,6 +150,10 @@ export class SqliteStore implements Store {
     }
     this.#hash = end.value.hash;
     this.#durable = end.value.last;
+    // Where a tail was cut off, what comes in its place has numbers that the table is not up to.
+    this.#db.prepare("UPDATE meta SET value = min(value, ?) WHERE name = 'written'")
+      .run(this.#durable);
+    this.#table.repeat(unwritten(this.#db));
   }
 
   /** Keeps what is sound, under a new identity if that is not all. */
@@ -158,6 +164,9 @@ export class SqliteStore implements Store {
     this.#db.exec("BEGIN IMMEDIATE");
     this.#db.exec("DELETE FROM journal");
     for (const batch of found.batches) this.#store(batch);
+    // The numbers change, and with them what is meant by those up to which the table was written.
+    this.#table.repeat(found.unwritten);
+    this.#table.writeBack(found.end);
     const set = this.#db.prepare("UPDATE meta SET value = ? WHERE name = ?");
     set.run(found.start.hash, "base");
     set.run(found.start.last, "last");
@@ -167,11 +176,18 @@ export class SqliteStore implements Store {
     return { dropped, kept, after, id };
   }
 
-  #findSound(renew: boolean): Salvaged | undefined {
+  #findSound(renew: boolean): Sound | undefined {
     try {
       const batches = [...this.#rows()];
       const sound = inspectChain(this.#start, batches).next().done === true;
-      if (!sound || renew) return salvageChain(this.#start, batches);
+      if (!sound || renew) {
+        const salvaged = salvageChain(this.#start, batches);
+        const kept = new Set(salvaged.batches.map(({ body }) => body));
+        const written = this.#meta("written") as number;
+        const late = batches.filter(({ last, body }) => last > written && kept.has(body));
+        const end = salvaged.batches.at(-1)?.last ?? salvaged.start.last;
+        return { ...salvaged, unwritten: late.map(({ body }) => body), end };
+      }
       const [check] = this.#db.prepare("PRAGMA integrity_check(1)").all();
       if (check?.["integrity_check"] === "ok") return undefined;
       throw new Error(String(check?.["integrity_check"]));
@@ -185,7 +201,7 @@ export class SqliteStore implements Store {
   }
 
   *records(): Iterable<unknown> {
-    for (const row of this.#rows()) yield* decode(row.body) as unknown[];
+    for (const row of this.#rows()) yield* (decode(row.body) as BatchBody)[0];
   }
 
   append(record: unknown): number {
@@ -194,35 +210,15 @@ export class SqliteStore implements Store {
   }
 
   get(key: string): Value | undefined {
-    const pending = this.#pending.get(key);
-    if (pending !== undefined) return pending ?? undefined;
-    const row = this.#select.get(key);
-    return row === undefined ? undefined : this.#read(key, row);
-  }
-
-  #read(key: string, row: Record<string, unknown>): Value {
-    const text = row["value"] as string;
-    if (sumOf(key, text) === row["crc"]) return JSON.parse(text) as Value;
-    throw new StoreError(`${this.path}: row ${key} was changed on the disk. Restore a copy`);
+    return this.#table.get(key);
   }
 
   put(key: string, value: Value | null): void {
-    this.#pending.set(key, value);
+    this.#table.put(key, value);
   }
 
-  *scan(prefix: string): Iterable<readonly [string, Value]> {
-    const seen = [...this.#pending].filter(([key]) => key.startsWith(prefix));
-    const pending = new Map(seen);
-    const rows = this.#db.prepare(
-      "SELECT key, value, crc FROM rows WHERE key >= ? AND key < ? ORDER BY key",
-    ).all(prefix, prefix + "\u{10ffff}");
-    const merged = new Map(rows.map((row) => [row["key"] as string, row]));
-    const keys = [...new Set([...merged.keys(), ...pending.keys()])].sort();
-    for (const key of keys) {
-      const value = pending.get(key);
-      if (value === null) continue;
-      yield [key, value ?? this.#read(key, merged.get(key)!)];
-    }
+  scan(prefix: string): Iterable<readonly [string, Value]> {
+    return this.#table.scan(prefix);
   }
 
   get durable(): number {
@@ -230,7 +226,7 @@ export class SqliteStore implements Store {
   }
 
   get dirty(): boolean {
-    return this.#batch.length > 0 || this.#pending.size > 0 || this.#checkpoint !== undefined;
+    return this.#batch.length > 0 || this.#table.pending || this.#checkpoint !== undefined;
   }
 
   get journalBytes(): number {
@@ -249,23 +245,20 @@ export class SqliteStore implements Store {
       if (this.#ownerNow.get()?.["value"] !== this.#owner) {
         throw new StoreError(`${this.path} was taken over by a later incarnation of its role`);
       }
+      // A batch that has no record has no place in the journal: its rows go into the table at once,
+      // and so must what was changed before them.
+      const late = this.#checkpoint === undefined && this.#batch.length > 0 && !this.#table.full;
       if (this.#checkpoint !== undefined) this.#rebase();
-      if (this.#batch.length > 0) this.#write(this.#batch);
-      for (const [key, value] of this.#pending) {
-        if (value === null) this.#delete.run(key);
-        else {
-          const text = JSON.stringify(value);
-          this.#upsert.run(key, text, sumOf(key, text));
-        }
-      }
+      if (this.#batch.length > 0) this.#write(this.#batch, late);
+      if (!late) this.#table.writeBack(this.#durable);
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
+    this.#table.settle();
     this.#batch = [];
     this.#checkpoint = undefined;
-    this.#pending.clear();
   }
 
   /** What the checkpoint keeps stands in for all rows before this batch. */
@@ -277,12 +270,15 @@ export class SqliteStore implements Store {
     const batch = [...this.#checkpoint!, ...this.#batch];
     const first = this.#durable + this.#batch.length - batch.length + 1;
     this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'last'").run(first - 1);
-    if (batch.length > 0) this.#write(batch, first);
+    if (batch.length > 0) this.#write(batch, false, first);
     this.#batch = [];
   }
 
-  #write(records: readonly unknown[], first: number = this.#durable + 1): void {
-    const body = encode(records);
+  #write(records: readonly unknown[], redo: boolean, first: number = this.#durable + 1): void {
+    const parts: BatchBody = redo && this.#table.pending
+      ? [records, this.#table.redo()]
+      : [records];
+    const body = encode(parts);
     const last = first + records.length - 1;
     const batch = seal(this.#hash, first, last, body);
     this.#store(batch);
@@ -292,10 +288,18 @@ export class SqliteStore implements Store {
   }
 
   close(): void {
-    this.#db.close();
+    try {
+      if (this.#table.behind) this.#writeBack();
+    } finally {
+      this.#db.close();
+    }
   }
-}
 
-function sumOf(key: string, value: string): number {
-  return crc32(value, crc32(key));
+  /** Leaves a table that other programs can read. */
+  #writeBack(): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#table.drop();
+    if (this.#ownerNow.get()?.["value"] === this.#owner) this.#table.writeBack(this.#durable);
+    this.#db.exec("COMMIT");
+  }
 }
