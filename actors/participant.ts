@@ -123,6 +123,7 @@ class Participant<Op> implements Role {
       ...rows,
       config,
       raise: (log, lowest) => this.#watermarks.raise(log, lowest),
+      draining: () => this.#draining,
     });
     const decisions = new Decisions({
       services,
@@ -244,10 +245,8 @@ class Participant<Op> implements Role {
   /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
   #oldestInDoubtMs(): number {
     const now = this.services.clock.wall();
-    return this.#doubts().reduce(
-      (oldest, { facts }) => Math.max(oldest, now - (facts.grantedAt ?? now)),
-      0,
-    );
+    const sinces = this.#doubts().map(({ facts }) => facts.grantedAt ?? now);
+    return now - Math.min(this.#threePhase.inDoubtSince(now), ...sinces);
   }
 
   #open(): number {

@@ -20,7 +20,7 @@ import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
 import type { Execution, Refusal, Writes } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { LockedRows, ParticipantConfig, Work } from "./participant_facts.ts";
+import type { LockedRows, ParticipantConfig, PreparedEffect, Work } from "./participant_facts.ts";
 
 /** The index that stands for the coordinator. */
 export const COORDINATOR = -1;
@@ -37,6 +37,8 @@ export interface ThreePhaseParts {
   readonly written: () => void;
   /** A coordinator has announced that everything of its log below has ended. */
   readonly raise: (log: string, lowest: number) => void;
+  /** Whether new transactions are left alone. */
+  readonly draining: () => boolean;
 }
 
 /** The host's record of one transaction. */
@@ -52,6 +54,8 @@ export interface ThreePhaseFacts {
   record: PreparedRecord | undefined;
   /** Its record may be on its way still; what it says was heard, and is true. */
   preCommitted: boolean;
+  /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
+  grantedAt: number | undefined;
   writes: Writes | undefined;
   refusal: Refusal | undefined;
 }
@@ -109,7 +113,8 @@ export class ThreePhaseEffects {
     const { writes, answer, entries } = execution;
     const { id, coordinator, peers, you, epoch, rows } = facts;
     facts.writes = writes;
-    const effect = { ...rows, writes };
+    facts.grantedAt = services.clock.wall();
+    const effect: PreparedEffect = { ...rows, writes, at: facts.grantedAt };
     facts.record = {
       protocol: "3pc",
       kind: "prepared",
@@ -180,6 +185,7 @@ export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFact
     rows: { keys: [], shared: [] },
     record: undefined,
     preCommitted: false,
+    grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
   };
@@ -188,6 +194,7 @@ export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFact
 /** Of a transaction that was undecided before a restart. */
 export function recoveredFacts(record: PreparedRecord): ThreePhaseFacts {
   const { id, coordinator, peers, you, epoch } = record;
-  const { writes, ...rows } = record.effect as LockedRows & { readonly writes: Writes };
-  return { ...bareFacts(id, you, epoch), coordinator, peers: [...peers], record, rows, writes };
+  const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
+  const own = { coordinator, peers: [...peers], record, rows: { keys, shared } };
+  return { ...bareFacts(id, you, epoch), ...own, grantedAt, writes };
 }

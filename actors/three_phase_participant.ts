@@ -49,6 +49,8 @@ export const SILENCE_MS = 10_000;
 type Id = { readonly id: TransactionId };
 type Known = Instance<ThreePhaseFacts>;
 
+const IN_DOUBT = /^(uncertain|preCommit|collecting|joining|spreading|recovering)/;
+
 /** The transactions of one participant that are run by three-phase commit. */
 export class ThreePhaseParticipant {
   readonly messages: Readonly<Record<string, MessageHandler>>;
@@ -135,6 +137,16 @@ export class ThreePhaseParticipant {
       .reduce((sum, [state, count]) => isDecided(state) ? sum : sum + count, 0);
   }
 
+  /** Since when the oldest that is in doubt, its vote cast, has had its locks: ms since 1970, at most `now`. */
+  inDoubtSince(now: number): number {
+    let since = now;
+    for (const instance of this.#instances) {
+      if (!IN_DOUBT.test(this.#instances.describe(instance))) continue;
+      since = Math.min(since, instance.facts.grantedAt ?? now);
+    }
+    return since;
+  }
+
   clear(): void {
     this.#instances.clear();
   }
@@ -160,7 +172,7 @@ export class ThreePhaseParticipant {
   // Messages ---------------------------------------------------------------------------------
 
   #prepare(body: Prepare, envelope: Envelope): void {
-    const { services, config } = this.parts;
+    const { services, config, draining } = this.parts;
     if (!config.coordinators.includes(envelope.from)) {
       return services.deadLetter("forbidden", envelope);
     }
@@ -169,6 +181,7 @@ export class ThreePhaseParticipant {
     const { sequence } = body.id;
     const instance = known.get(sequence);
     if (admitPrepare({ sequence, lowest, known: instance !== undefined }) === "stale") return;
+    if (instance === undefined && draining()) return; // As in two-phase commit: it is a slow one.
     const { id, peers, you, epoch } = body;
     const facts = () => ({
       ...bareFacts(id, you, epoch),

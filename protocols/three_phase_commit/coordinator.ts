@@ -108,7 +108,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
     preCommitted: [],
     acked: [],
     attempt: 0,
-    reason: "timeout",
+    reason: "timeout", // Unless a participant refuses, or the client asks for it.
     retryable: true,
   }),
   initial: "initial",
@@ -138,7 +138,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
     waiting: {
       exit: "resetAttempt",
       // On the outer state, so that asking again does not extend the patience.
-      after: { voteTimeout: { target: "aborting", actions: noteAbort("timeout") } },
+      after: { voteTimeout: "aborting" },
       on: {
         voteYes: [
           { guard: "isLastVote", target: "preCommitted", actions: "countVote" },
@@ -150,11 +150,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
           actions: noteAbort("refused"),
         },
         // The participants took it for failed, and have decided.
-        ack: {
-          guard: acked("abort"),
-          target: "aborting",
-          actions: noteAbort("timeout"),
-        },
+        ack: { guard: acked("abort"), target: "aborting" },
         abort: { target: "aborting", actions: noteAbort("requested") },
         inquiry: {}, // Undecided, and the decision will be the answer.
       },
@@ -183,11 +179,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
         ],
         ack: [ // As in waiting.
           { guard: acked("commit"), target: "committing" },
-          {
-            guard: acked("abort"),
-            target: "aborting",
-            actions: noteAbort("timeout"),
-          },
+          { guard: acked("abort"), target: "aborting" },
         ],
         // The same, in answer to a prepare that was late.
         voteNo: { guard: "isParticipant", target: "aborting", actions: noteAbort("refused") },
@@ -257,26 +249,23 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
 
     // It failed undecided. The participants may have decided since, so it must not.
     recovering: {
-      entry: ask("inquiry", "acked"),
       exit: "resetAttempt",
-      after: { resend: { target: "recovering", reenter: true, actions: "countAttempt" } },
       on: {
         ack: [
           { guard: acked("commit"), target: "committing" },
-          {
-            guard: acked("abort"),
-            target: "aborting",
-            actions: noteAbort("timeout"),
-          },
+          { guard: acked("abort"), target: "aborting" },
         ],
-        voteNo: {
-          guard: "isParticipant",
-          target: "aborting",
-          actions: noteAbort("refused"),
-        },
+        voteNo: { guard: "isParticipant", target: "aborting" },
         voteYes: {}, // Said before the crash.
         preCommitAck: {}, // Likewise.
         inquiry: {}, // It does not know either.
+      },
+      initial: "asking",
+      states: {
+        asking: {
+          entry: ask("inquiry", "acked"),
+          after: { resend: { target: "asking", reenter: true, actions: "countAttempt" } },
+        },
       },
     },
 

@@ -79,7 +79,7 @@ export function awaited(record: "began" | Outcome) {
 /** Tells the outcome until all have acknowledged it. */
 export function telling(outcome: Outcome) {
   const counted = [
-    { guard: { type: "isLastAck", params: { outcome } }, target: "ended", actions: "countAck" },
+    { guard: { type: "isLastAck", params: { outcome } }, target: "ended" },
     { guard: acked(outcome), actions: "countAck" },
   ] as const;
   return {

@@ -83,7 +83,7 @@ export type CoordinatorState =
   | { committed: "telling" }
   | "aborting"
   | { aborted: "telling" }
-  | "recovering"
+  | { recovering: "asking" }
   | "ended";
 
 /**

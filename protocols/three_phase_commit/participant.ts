@@ -138,7 +138,7 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
       after: {
         lockTimeout: {
           target: "refusing",
-          actions: ["withdraw", { type: "noteRetryable", params: { retryable: true } }],
+          actions: "withdraw", // Retryable, as it is unless something else was noted.
         },
       },
       on: {
@@ -205,6 +205,7 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
       ...waiting("preCommitted"),
       on: {
         ...waiting("preCommitted").on,
+        prepare: {}, // A late duplicate: all votes were counted.
         preCommit: [
           // The answer was lost; who asks again has not failed.
           {

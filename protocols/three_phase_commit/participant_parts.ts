@@ -181,7 +181,8 @@ export const guards = {
     const { context, event } = args;
     const states = statesWith(args);
     const known = union(states.uncertain, states.preCommitted).length;
-    const isComplete = event.type !== "stateReport" || known === context.participants;
+    const isComplete = event.type !== "stateReport" ||
+      isPeer(args) && known === context.participants;
     return isComplete && terminationRule(states, context.index) === rule;
   },
   nobodyIsUncertain: ({ context: { uncertain } }: Args): boolean => uncertain.length === 0,

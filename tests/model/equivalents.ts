@@ -5,6 +5,9 @@
  * @module
  */
 
+const COUNTED =
+  "who was counted is not read once all are: the last one too keeps equal states equal";
+
 /** By the id of the mutant. */
 export const EQUIVALENT: Readonly<Record<string, string>> = {
   "rpc.call waiting.attempting.after.attempt.1 target exhausted to none":
@@ -15,6 +18,11 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
   "twoPhaseCommit.participant refusing.on.inquiry.actions noteAsker left out":
     "a second peer that asks while the refusal is being written is not told when it is durable; it " +
     "asks again after its pause and is told then: later, with the same answer",
+  "threePhaseCommit.coordinator waiting.on.voteYes.0.actions countVote left out": COUNTED,
+  "threePhaseCommit.coordinator preCommitted.on.preCommitAck.0.actions countPreCommitAck left out":
+    COUNTED,
+  "threePhaseCommit.participant collecting.on.stateReport.2.actions countState left out": COUNTED,
+  "threePhaseCommit.participant collecting.on.stateReport.3.actions countState left out": COUNTED,
   "supervision running.fresh.after.proven target proven to none":
     "restarts are forgotten all the same; only the name that the status shows differs",
 };

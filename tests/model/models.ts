@@ -27,6 +27,8 @@ export interface Scope {
   readonly network?: NetworkKind | undefined;
   /** Crashes at most, of all roles together. */
   readonly crashes?: number | undefined;
+  /** Whether `three_phase_commit` begins when all have voted yes. */
+  readonly voted?: boolean;
   /** Rules of two-phase commit in place of those that ship. */
   readonly rules?: Partial<Rules>;
 }
@@ -76,13 +78,13 @@ const holders: Entry = {
 };
 
 function threePhase(name: string, synchronous: boolean): Entry["build"] {
-  return ({ threePhaseCoordinator, threePhaseParticipant }, { participants = 2, crashes }) =>
+  return ({ threePhaseCoordinator, threePhaseParticipant }, { participants = 2, crashes, voted }) =>
     threePhaseModel(name, {
       participants,
       crashes: crashes ?? (!synchronous ? 0 : participants === 2 ? 3 : 1),
       synchronous,
       // With three of them the votes alone are too many ways.
-      voted: participants > 2 || !synchronous,
+      voted: voted ?? (participants > 2 || !synchronous),
       machines: { coordinator: threePhaseCoordinator, participant: threePhaseParticipant },
     });
 }

@@ -98,6 +98,9 @@ async function tryAll(ids: readonly string[], options: Options): Promise<readonl
     for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
       worker ??= new Worker(new URL("./mutant_worker.ts", import.meta.url), { type: "module" });
       const result = await askWorker(worker, { id, seeds, always });
+      if (result && !isFound(result) && !Object.hasOwn(EQUIVALENT, id)) {
+        console.error(`ESCAPED  ${id}`); // Now: whoever waits for the end may have to stop before.
+      }
       results.set(id, result ?? { id, byChecker: CIRCLES, bySimulator: undefined });
       if (result === undefined) {
         worker.terminate();

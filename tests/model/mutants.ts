@@ -8,15 +8,19 @@ import { type Mutant, mutantsOf } from "../../runtime/checker/mutants.ts";
 import { SHIPPED, withMachine } from "./machines.ts";
 import { MODELS, type Scope } from "./models.ts";
 
-/** A model and how much of it, the quicker ones first. */
-type Trial = readonly [model: string, scope: Scope];
+/**
+ * A model and how much of it, the quicker ones first. Beyond `states` of them the search ends, and with
+ * it the chance that a mutant is found.
+ */
+type Trial = readonly [model: string, scope: Scope, states?: number];
 
 const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { participants: 1, crashes: 1 }],
+  ["three_phase_commit", { voted: true, crashes: 1 }],
   ["three_phase_commit", { participants: 1, crashes: 2 }],
+  ["three_phase_commit", { crashes: 1 }, 60_000],
   ["three_phase_commit", { crashes: 0 }],
   ["three_phase_commit", { participants: 3, crashes: 1 }],
-  ["three_phase_commit", { crashes: 1 }],
 ];
 
 /** The models asked about the mutants of each machine, by its id. */
@@ -65,11 +69,11 @@ const LIMITS = { states: 5_000_000, bytes: 2 ** 30 };
 
 /** Asks the models about a mutant until one finds something. */
 export function tryModels(mutant: Mutant): Found | undefined {
-  for (const [name, scope] of TRIALS[mutant.of] ?? []) {
+  for (const [name, scope, states = LIMITS.states] of TRIALS[mutant.of] ?? []) {
     const by = [name, ...Object.entries(scope).map(([key, value]) => `${key} ${value}`)].join(", ");
     try {
       const model = MODELS.get(name)!.build(withMachine(mutant.machine()), scope);
-      const { violation } = explore(model, LIMITS);
+      const { violation } = explore(model, { ...LIMITS, states });
       if (violation !== undefined) return { by, rule: violation.rule };
     } catch (error) {
       // XState refuses the machine, or the machine brings itself to a stop.

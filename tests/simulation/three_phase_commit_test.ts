@@ -142,6 +142,52 @@ Deno.test("3pc: who was down meanwhile asks, and hears", async () => {
   assertEquals(await census(stage, CORE, "3pc"), []);
 });
 
+for (const protocol of ["2pc", "3pc"] as const) {
+  Deno.test(`${protocol}: a participant that drains begins nothing new, and ends what it began`, async () => {
+    await using stage = await setStage(11);
+    const first = transact(stage, protocol);
+    await reach(stage, B, protocol, VOTED[protocol]);
+    const drained = stage.system.ask(B, "$drain");
+    const second = transact(stage, protocol);
+    assertEquals(await stage.system.until(first), { outcome: "committed", answer: 1 });
+    await stage.system.until(drained);
+    const answer = await stage.system.until(second) as { readonly outcome: string };
+    assertEquals(answer.outcome, "aborted");
+    const stats = await stage.system.until(stage.system.ask(B, "$stats")) as {
+      readonly committed: number;
+      readonly lockedRows: number;
+    };
+    assertEquals([stats.committed, stats.lockedRows], [1, 0]);
+  });
+}
+
+for (const protocol of ["2pc", "3pc"] as const) {
+  Deno.test(`${protocol}: the age of a doubt is counted from its locks, over a restart`, async () => {
+    await using stage = await setStage(12);
+    const age = async () => {
+      const stats = await stage.system.until(stage.system.ask(B, "$stats"));
+      return (stats as { readonly oldestInDoubtMs: number }).oldestInDoubtMs;
+    };
+    const fate = transact(stage, protocol);
+    await reach(stage, B, protocol, VOTED[protocol]);
+    stage.company.nodeDown("core-1");
+    const before = await age();
+    await stage.system.advance(50);
+    assert(await age() >= before + 50);
+    stage.company.nodeDown("cloud-1");
+    stage.company.nodeDown("cloud-2");
+    await stage.system.advance(1000);
+    stage.company.nodeUp("cloud-2"); // Alone: nobody can tell it what was decided.
+    await stage.system.advance(1000);
+    assert(await age() >= before + 2050, `${await age()} ms`);
+    stage.company.nodeUp("cloud-1");
+    stage.company.nodeUp("core-1");
+    await stage.system.advance(10_000);
+    assertEquals(await age(), 0);
+    await stage.system.until(fate);
+  });
+}
+
 Deno.test("the scenario fails if nothing splits, and says which machines decided what", async () => {
   const parts = { coverage: new Coverage(), definitions: await allInvariants(), ...keys };
   const lines: TraceEvent[] = [];

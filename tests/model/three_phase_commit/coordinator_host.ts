@@ -9,6 +9,9 @@ import { recoverCoordinator } from "../../../protocols/three_phase_commit/rules.
 import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
+import { pauseFault } from "../two_phase_commit/participant_rules.ts";
+import { type Known, reasonOf, stepFault } from "./coordinator_rules.ts";
+import { backoffOf } from "./participant_host.ts";
 import { COORDINATOR_KINDS, Disk, Fact, FACTS, type World } from "./world.ts";
 
 const id = { log: "log", sequence: 0 };
@@ -31,12 +34,17 @@ const DURABLE_FIRST: Readonly<Record<string, number>> = {
 export class CoordinatorHost {
   readonly lives: Lives;
   readonly #me: number;
+  readonly #pauses: Parameters<typeof pauseFault>[4];
 
   constructor(private readonly world: World) {
     const { participants, machines } = world.options;
     this.#me = world.coordinator;
-    const times = { voteTimeoutMs: 9, ackTimeoutMs: 5, resendMs: 1, maxBackoff: 0 };
+    const times = { voteTimeoutMs: 9, ackTimeoutMs: 5, resendMs: 1, maxBackoff: backoffOf(world) };
+    this.#pauses = { name: "resend", leastMs: 1, mostMs: 2 ** times.maxBackoff };
     const nobody = participants;
+    const expect = "rejected" as const;
+    const commit = { type: "ack", from: 0, outcome: "commit" };
+    const abort = { ...commit, outcome: "abort" };
     this.lives = new Lives(machines.coordinator, { participants, ...times }, (event) => event, [
       { event: { type: "stray" }, expect: "rejected" },
       { event: { type: "voteYes", from: nobody }, expect: "unchanged" },
@@ -47,6 +55,9 @@ export class CoordinatorHost {
       { event: { type: "inquiry", from: nobody }, expect: "unchanged" },
       { event: { type: "journaled", record: "other" }, expect: "rejected" },
       { event: { type: "recovered", as: "other" }, expect: "rejected" },
+      // A contradiction.
+      ...["committing", "committed.telling"].map((state) => ({ event: abort, expect, state })),
+      ...["aborting", "aborted.telling"].map((state) => ({ event: commit, expect, state })),
     ]);
   }
 
@@ -74,14 +85,56 @@ export class CoordinatorHost {
     const fresh = before === this.lives.start;
     this.world.recorder.note("coordinator", this.lives, fresh, before, event, outcome);
     state[place] = outcome.life + 1;
-    let broken: string | undefined;
+    const known = this.#known(state);
+    let broken = this.world.options.synchronous
+      ? stepFault(this.lives, known, event, outcome) ??
+        pauseFault(this.lives, before, event, outcome, this.#pauses)
+      : undefined;
+    this.#remember(state, event, outcome.effects);
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(before, event)
         : this.#perform(state, effect);
     }
-    if (this.lives.done(outcome.life)) state[place] = 0;
+    if (this.lives.done(outcome.life)) {
+      state[place] = 0;
+      state[this.world.disk(this.#me)]! &= ~Disk.REMEMBERED;
+    }
     return broken;
+  }
+
+  #known(state: Words): Known {
+    const { world } = this;
+    const disk = state[world.disk(this.#me)]!;
+    const reason = disk & Disk.REQUESTED
+      ? "requested"
+      : disk & Disk.REFUSED
+      ? "refused"
+      : "timeout";
+    return {
+      participants: world.options.participants,
+      written: world.written(state, this.#me),
+      durable: disk & Disk.RECORDS,
+      failed: (disk & Disk.FAILED) !== 0,
+      told: (disk & Disk.TOLD) !== 0,
+      reason: { reason, retryable: !(disk & (Disk.REQUESTED | Disk.REFUSED_FOR_GOOD)) },
+    };
+  }
+
+  /** What the rules have to know later. */
+  #remember(state: Words, event: number, effects: readonly Effect[]): void {
+    const place = this.world.disk(this.#me);
+    for (const { type, params } of effects) {
+      const { message, record } = (params ?? {}) as Params;
+      if (type === "send" && message === "preCommit") state[place]! |= Disk.TOLD;
+      if (type === "reply") state[place]! &= ~(Disk.REMEMBERED & ~Disk.TOLD);
+      if (type !== "journal" || record !== "abort") continue;
+      const { reason, retryable } = reasonOf(this.lives.eventOf(event));
+      if (reason === "requested") state[place]! |= Disk.REQUESTED;
+      if (reason === "refused") {
+        state[place]! |= retryable ? Disk.REFUSED : Disk.REFUSED_FOR_GOOD | Disk.REFUSED;
+      }
+    }
   }
 
   /** Cut off from one another they may contradict each other, which is found where they decide. */
@@ -148,7 +201,7 @@ export class CoordinatorHost {
       case "ack":
         return this.step(state, { type: "ack", from, outcome });
       case "voteNo":
-        return this.step(state, { type, from, retryable: true });
+        return this.step(state, { type: name, from, retryable: outcome !== "final" });
       default:
         return this.step(state, { type, from });
     }

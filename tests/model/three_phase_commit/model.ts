@@ -233,7 +233,7 @@ function lifeFault({ world, participant, coordinator }: Hosts, state: Words): st
     const lives = participant.lives[process] ?? coordinator.lives;
     const life = state[world.life(process)]!;
     if (life > 0) fault ??= lives.fault(life - 1);
-    else if (process < world.coordinator) fault ??= lives.fault(lives.start);
+    else fault ??= lives.fault(lives.start);
   }
   return fault;
 }

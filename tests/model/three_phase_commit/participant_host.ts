@@ -14,6 +14,9 @@ import {
 import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
+import { pauseFault } from "../two_phase_commit/participant_rules.ts";
+import { nextLeader } from "../../../protocols/three_phase_commit/termination.ts";
+import { type Known, stepFault } from "./participant_rules.ts";
 import { Disk, Lock, PARTICIPANT_KINDS, type World } from "./world.ts";
 
 const id = { log: "log", sequence: 0 };
@@ -24,6 +27,7 @@ interface Params {
   readonly message: string;
   readonly outcome?: string;
   readonly state?: string;
+  readonly retryable?: boolean;
   readonly record: (typeof PARTICIPANT_KINDS)[number];
   readonly to: readonly number[];
 }
@@ -32,6 +36,7 @@ interface Params {
 const DURABLE_FIRST: Readonly<Record<string, number>> = {
   voteYes: Disk.PREPARED,
   voteNo: Disk.ABORTED,
+  "voteNo final": Disk.ABORTED,
   preCommitAck: Disk.PRE_COMMITTED,
   preCommit: Disk.PRE_COMMITTED,
   "stateReport uncertain": Disk.PREPARED,
@@ -42,19 +47,37 @@ const DURABLE_FIRST: Readonly<Record<string, number>> = {
   "ack abort": Disk.ABORTED,
 };
 
+/** Pauses may grow where there is room for them. */
+export function backoffOf({ options }: World): number {
+  return options.participants === 1 && options.crashes <= 1 ? 2 : 0;
+}
+
 /** The participants' side of a state. */
 export class ParticipantHost {
   /** Of each: their inputs differ. */
   readonly lives: readonly Lives[];
+  readonly #pauses: Parameters<typeof pauseFault>[4];
 
   constructor(private readonly world: World) {
     const { machines, participants } = world.options;
     const times = { lockTimeoutMs: 9, decisionTimeoutMs: 5, answerTimeoutMs: 3, resendMs: 1 };
+    const maxBackoff = backoffOf(world);
+    this.#pauses = { name: "inquire", leastMs: 1, mostMs: 2 ** maxBackoff };
     this.lives = world.participants.map((index) =>
-      new Lives(machines.participant, { participants, index, ...times, maxBackoff: 0 }, (e) => e, [
+      new Lives(machines.participant, { participants, index, ...times, maxBackoff }, (e) => e, [
         { event: { type: "stray" }, expect: "rejected" },
         { event: { type: "journaled", record: "other" }, expect: "rejected" },
         { event: { type: "recovered", as: "other" }, expect: "rejected" },
+        {
+          event: { type: "stateReport", from: participants, state: "uncertain" },
+          expect: "unchanged",
+        },
+        // A contradiction.
+        { event: { type: "abort", sameStore: false }, expect: "rejected", state: "committing" },
+        { event: { type: "abort", sameStore: false }, expect: "rejected", state: "committed" },
+        { event: { type: "commit", sameStore: false }, expect: "rejected", state: "refusing" },
+        { event: { type: "commit", sameStore: false }, expect: "rejected", state: "aborting" },
+        { event: { type: "commit", sameStore: false }, expect: "rejected", state: "aborted" },
         // An ack from a store that never saw the transaction would lose the money.
         { event: { type: "commit", sameStore: false }, expect: "rejected", state: "initial" },
       ])
@@ -81,6 +104,12 @@ export class ParticipantHost {
     world.recorder.note(world.name(index), lives, fresh, before, event, outcome);
     state[place] = outcome.life + 1;
     let broken = gaveUpTooSoon(lives, before, event, outcome.life);
+    if (world.options.synchronous) {
+      const known = this.#known(state, index);
+      broken ??= stepFault(lives, known, event, outcome) ??
+        pauseFault(lives, before, event, outcome, this.#pauses);
+      this.#remember(state, known, lives.eventOf(event), outcome.effects);
+    }
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(lives, before, event)
@@ -88,10 +117,49 @@ export class ParticipantHost {
     }
     if (lives.describe(outcome.life) === "initial" || lives.done(outcome.life)) {
       state[place] = 0;
+      state[world.disk(index)]! &= ~Disk.REMEMBERED;
       if (world.lock(state, index) === Lock.HELD) broken ??= "what is forgotten holds no lock";
       world.setLock(state, index, Lock.NONE);
     }
     return broken;
+  }
+
+  #known(state: Words, index: number): Known {
+    const { world } = this;
+    const disk = state[world.disk(index)]!;
+    return {
+      index,
+      participants: world.options.participants,
+      written: world.written(state, index),
+      durable: disk & (Disk.RECORDS & ~Disk.BELOW),
+      lock: world.lock(state, index),
+      follows: ((disk & Disk.FOLLOWS_BITS) >> Disk.FOLLOWS_SHIFT) - 1,
+      returned: (disk & Disk.RETURNED) !== 0,
+      refuses: (disk & Disk.REFUSES) !== 0,
+      forGood: (disk & Disk.FOR_GOOD) !== 0,
+      below: (disk & Disk.BELOW) !== 0,
+    };
+  }
+
+  /** What the rules have to know later, and what a machine may have got wrong. */
+  #remember(state: Words, known: Known, event: ModelEvent, effects: readonly Effect[]): void {
+    const { index, written, durable, follows, returned, refuses } = known;
+    const place = this.world.disk(index);
+    const { type, from } = event as { readonly type: string; readonly from?: number };
+    const aborts = effects.some((it) =>
+      it.type === "journal" && (it.params as Params).record === "aborted"
+    );
+    if (aborts && type !== "abort" && written === 0) state[place]! |= Disk.REFUSES;
+    if (type === "recovered") state[place]! |= Disk.RETURNED;
+    if (returned || follows === index) return;
+    const decided = written & (Disk.COMMITTED | Disk.ABORTED);
+    const waits = !decided || refuses && !(durable & Disk.ABORTED);
+    const leader = type === "stateRequest" && waits
+      ? Math.max(follows, from!)
+      : type.includes("decisionTimeout")
+      ? nextLeader(follows, index)
+      : follows;
+    state[place] = state[place]! & ~Disk.FOLLOWS_BITS | leader + 1 << Disk.FOLLOWS_SHIFT;
   }
 
   /** As for the coordinator. */
@@ -130,10 +198,12 @@ export class ParticipantHost {
 
   #send(state: Words, index: number, params: Params): string | undefined {
     const { world } = this;
-    const { message, to, outcome, state: of } = params;
+    const { message, to, outcome, state: of, retryable } = params;
     for (const peer of to) {
       const plain = message === "inquiry" && peer < 0;
-      const type = [message, outcome, plain ? undefined : of].filter((it) => it).join(" ");
+      const words = [message, outcome, plain ? undefined : of];
+      const type = words.concat(retryable === false ? "final" : undefined).filter((it) => it)
+        .join(" ");
       world.send(state, type, index, peer < 0 ? world.coordinator : peer);
       const durable = DURABLE_FIRST[type];
       // What the watermark has passed was durable once.
@@ -178,8 +248,13 @@ export class ParticipantHost {
   }
 
   refuse(state: Words, index: number): string | undefined {
-    this.world.setLock(state, index, Lock.NONE);
-    return this.step(state, index, { type: "refused", retryable: true });
+    const { world } = this;
+    const waits = world.lock(state, index) === Lock.ASKED;
+    // The first is refused by what it read under its locks, another for want of them.
+    const forGood = waits && index === 0;
+    world.setLock(state, index, forGood ? Lock.HELD : Lock.NONE);
+    if (forGood) state[world.disk(index)]! |= Disk.FOR_GOOD;
+    return this.step(state, index, { type: "refused", retryable: !forGood });
   }
 
   /** A later transaction of the same log says that this one is over. */

@@ -73,6 +73,23 @@ export const Disk = {
   /** It has crashed, now or earlier: it counts as failed until it has heard the outcome. */
   FAILED: 64,
   LOCK_SHIFT: 7,
+  /** What a participant is remembered for, for the rules only: whom it follows, plus one (3 bits). */
+  FOLLOWS_SHIFT: 9,
+  FOLLOWS_BITS: 7 << 9,
+  /** The record on its way is a refusal. */
+  REFUSES: 1 << 12,
+  /** And trying again is no use. */
+  FOR_GOOD: 1 << 13,
+  /** It had voted, and is back. */
+  RETURNED: 1 << 14,
+  /** Likewise a coordinator, in their places: it has said that all voted yes. */
+  TOLD: 1 << 9,
+  /** Why it aborts: a participant has refused, for good, or the client asked for it. */
+  REFUSED: 1 << 10,
+  REFUSED_FOR_GOOD: 1 << 11,
+  REQUESTED: 1 << 12,
+  /** All of these. */
+  REMEMBERED: 127 << 9,
 } as const;
 
 /** Kinds of records by the number of their bit; their place plus one is the digit on the way. */
@@ -90,7 +107,15 @@ export interface Message {
 }
 
 const FROM_COORDINATOR = ["prepare", "preCommit", "commit", "abort", "inquiry"];
-const TO_COORDINATOR = ["voteYes", "voteNo", "preCommitAck", "ack commit", "ack abort", "inquiry"];
+const TO_COORDINATOR = [
+  "voteYes",
+  "voteNo",
+  "voteNo final",
+  "preCommitAck",
+  "ack commit",
+  "ack abort",
+  "inquiry",
+];
 const AMONG_PEERS = [
   "stateRequest",
   "stateReport uncertain",
@@ -198,6 +223,15 @@ export class World {
     const bit = (pending >> shift) - 1;
     state[this.disk(process)]! |= 1 << bit;
     return bit;
+  }
+
+  /** The records that are durable or on their way. */
+  written(state: Words, process: number): number {
+    let bits = state[this.disk(process)]! & (Disk.RECORDS & ~Disk.BELOW);
+    for (let pending = state[this.pending(process)]!; pending > 0; pending >>= 3) {
+      bits |= 1 << (pending & 7) - 1;
+    }
+    return bits;
   }
 
   /** How many records are on their way. */

@@ -176,7 +176,7 @@ const table: readonly Short[] = [
     "back undecided it asks, and decides nothing",
     [],
     recovered("undecided"),
-    "recovering",
+    { recovering: "asking" },
     send("inquiry", 0, 1),
     "after 20",
   ],
