@@ -243,7 +243,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       ...telling("abort"),
       on: {
         ...telling("abort").on,
-        voteNo: telling("abort").on.ack, // It has aborted, durably: what an ack would say.
+        voteNo: {}, // It acknowledges the abort that it is told, too.
       },
     },
 

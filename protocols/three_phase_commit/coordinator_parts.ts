@@ -28,11 +28,10 @@ export function completes(args: Args, counted: readonly number[]): boolean {
     union(counted, [event.from]).length === context.participants;
 }
 
-/** Whether a message says what its sender has decided, durably: a no is an abort. */
+/** Whether a message says what its sender has decided, durably. */
 export function isAck(args: Args, outcome: Outcome): boolean {
   const { event } = args;
-  if (!isParticipant(args)) return false;
-  return event.type === "ack" ? event.outcome === outcome : outcome === "abort";
+  return event.type === "ack" && event.outcome === outcome && isParticipant(args);
 }
 
 /** Journals a record. */
@@ -83,7 +82,6 @@ export function telling(outcome: Outcome) {
     { guard: acked(outcome), actions: "countAck" },
   ] as const;
   return {
-    exit: "resetAttempt",
     on: {
       ack: counted,
       inquiry: { guard: "isParticipant", actions: tellSender(outcome) },

@@ -197,7 +197,6 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
         preCommit: {}, // A duplicate: the answer is on its way.
         prepare: {}, // A late duplicate.
         inquiry: {}, // As in uncertain.
-        stateReport: {}, // Of one that answers late.
       },
     },
 

@@ -45,7 +45,7 @@ export function waiting(state: Undecided) {
       ],
       prepare: { actions: tellCoordinator("voteYes") }, // The vote was lost: say it again.
       inquiry: {}, // Undecided. Whoever decides tells everybody, and who asks asks again.
-      stateReport: {}, // Of one that answers late.
+      // No `stateReport`: it has asked nobody, and who leads never follows again.
     },
   } as const;
 }

@@ -41,10 +41,16 @@ export interface Probe {
   /** What is tried. */
   readonly event: ModelEvent;
   /** What has to come of it. */
-  readonly expect: "rejected" | "unchanged";
+  readonly expect: "rejected" | "unchanged" | "ignored";
   /** The only state it is tried in; all if left out. */
   readonly state?: string;
 }
+
+const MUST = {
+  rejected: "must be rejected",
+  unchanged: "must change nothing",
+  ignored: "must change nothing, and is no surprise",
+} as const;
 
 interface Life {
   readonly engine: number;
@@ -173,8 +179,9 @@ export class Lives {
       const { life: after, effects } = this.step(life, this.event(event));
       const names = effects.map(({ type }) => type);
       const calm = after === life && names.every((name) => name === "reject");
-      if (calm && (expect === "unchanged" || names.length === 1)) continue;
-      const must = expect === "rejected" ? "must be rejected" : "must change nothing";
+      const many = { rejected: 1, unchanged: names.length, ignored: 0 }[expect];
+      if (calm && names.length === many) continue;
+      const must = MUST[expect];
       entry.fault = `${this.#engine.id} in ${this.describe(life)}: ${
         JSON.stringify(event)
       } ${must}`;

@@ -77,15 +77,19 @@ const holders: Entry = {
     }),
 };
 
-function threePhase(name: string, synchronous: boolean): Entry["build"] {
-  return ({ threePhaseCoordinator, threePhaseParticipant }, { participants = 2, crashes, voted }) =>
+function threePhase(name: string, synchronous: boolean, agreement = true): Entry["build"] {
+  return (machines, { participants = agreement ? 2 : 1, crashes, voted }) =>
     threePhaseModel(name, {
       participants,
-      crashes: crashes ?? (!synchronous ? 0 : participants === 2 ? 3 : 1),
+      crashes: crashes ?? (!agreement ? 1 : !synchronous ? 0 : participants === 2 ? 3 : 1),
       synchronous,
+      agreement,
       // With three of them the votes alone are too many ways.
-      voted: voted ?? (participants > 2 || !synchronous),
-      machines: { coordinator: threePhaseCoordinator, participant: threePhaseParticipant },
+      voted: voted ?? (participants > 2 || !synchronous && agreement),
+      machines: {
+        coordinator: machines.threePhaseCoordinator,
+        participant: machines.threePhaseParticipant,
+      },
     });
 }
 
@@ -108,6 +112,11 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     options: ["participants", "crashes"],
     mustBreak: AGREEMENT,
     build: threePhase("three_phase_commit/partition", false),
+  }],
+  ["three_phase_commit/asynchronous", {
+    summary: "the same without agreement, which is lost: what each owes the others is not",
+    options: ["participants", "crashes"],
+    build: threePhase("three_phase_commit/asynchronous", false, false),
   }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",

@@ -17,8 +17,11 @@ type Trial = readonly [model: string, scope: Scope, states?: number];
 const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { participants: 1, crashes: 1 }],
   ["three_phase_commit", { voted: true, crashes: 1 }],
+  ["three_phase_commit/asynchronous", {}],
   ["three_phase_commit", { participants: 1, crashes: 2 }],
   ["three_phase_commit", { crashes: 1 }, 60_000],
+  ["three_phase_commit/asynchronous", { participants: 2, crashes: 0, voted: true }, 60_000],
+  ["three_phase_commit/asynchronous", { participants: 3, crashes: 0, voted: true }, 20_000],
   ["three_phase_commit", { crashes: 0 }],
   ["three_phase_commit", { participants: 3, crashes: 1 }],
 ];

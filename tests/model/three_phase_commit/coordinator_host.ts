@@ -86,10 +86,8 @@ export class CoordinatorHost {
     this.world.recorder.note("coordinator", this.lives, fresh, before, event, outcome);
     state[place] = outcome.life + 1;
     const known = this.#known(state);
-    let broken = this.world.options.synchronous
-      ? stepFault(this.lives, known, event, outcome) ??
-        pauseFault(this.lives, before, event, outcome, this.#pauses)
-      : undefined;
+    let broken = stepFault(this.lives, known, event, outcome) ??
+      pauseFault(this.lives, before, event, outcome, this.#pauses);
     this.#remember(state, event, outcome.effects);
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
@@ -139,8 +137,9 @@ export class CoordinatorHost {
 
   /** Cut off from one another they may contradict each other, which is found where they decide. */
   #rejected(life: number, event: number): string | undefined {
-    if (!this.world.options.synchronous) return undefined;
     const { type } = this.lives.eventOf(event);
+    const mayContradict = type === "ack" || type === "voteNo";
+    if (mayContradict && !this.world.options.synchronous) return undefined;
     return `no message is unexpected: the coordinator in ${this.lives.describe(life)} got ${type}`;
   }
 

@@ -138,6 +138,11 @@ const RULES: readonly Owes[] = [
       : "who waits for an answer asks again, and again";
   },
 
+  ({ told }, { event: { type }, writes, set }) =>
+    told && type.includes("ackTimeout") && !writes("commit") && !set.includes("ackTimeout")
+      ? "whose patience changes nothing is patient anew"
+      : undefined,
+
   ({ durable }, { done, writes, said }) => {
     if (done !== writes("ended")) return "the log tells that it ended, then and only then";
     if (!done) return undefined;

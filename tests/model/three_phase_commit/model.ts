@@ -33,7 +33,7 @@ export function threePhaseModel(name: string, options: ThreePhaseOptions): Model
     coordinator: new CoordinatorHost(world),
     participant: new ParticipantHost(world),
   };
-  const { participants, crashes, synchronous } = options;
+  const { participants, crashes, synchronous, agreement } = options;
   const first = () => {
     const state = new Uint16Array(world.width);
     hosts.coordinator.begin(state);
@@ -48,7 +48,11 @@ export function threePhaseModel(name: string, options: ThreePhaseOptions): Model
       crashes,
       restarts: options.voted ? "once faults are over" : "any time",
       begins: options.voted ? "when all have voted yes, and no vote has arrived" : "at the start",
-      losses_per_channel: synchronous ? "of who has failed" : 1,
+      losses_per_channel: synchronous
+        ? "of who has failed"
+        : agreement
+        ? 1
+        : "any, by never arriving",
       timeouts: synchronous ? "of who has failed" : "any",
     },
     initial: () => [first()],

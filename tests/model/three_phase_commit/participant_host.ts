@@ -16,7 +16,7 @@ import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import { pauseFault } from "../two_phase_commit/participant_rules.ts";
 import { nextLeader } from "../../../protocols/three_phase_commit/termination.ts";
-import { type Known, stepFault } from "./participant_rules.ts";
+import { allOf, heardWith, type Known, stepFault } from "./participant_rules.ts";
 import { Disk, Lock, PARTICIPANT_KINDS, type World } from "./world.ts";
 
 const id = { log: "log", sequence: 0 };
@@ -72,6 +72,13 @@ export class ParticipantHost {
           event: { type: "stateReport", from: participants, state: "uncertain" },
           expect: "unchanged",
         },
+        // Late duplicates of what is settled and forgotten.
+        {
+          event: { type: "stateReport", from: 0, state: "uncertain" },
+          expect: "ignored",
+          state: "initial",
+        },
+        { event: { type: "preCommit", from: -1 }, expect: "ignored", state: "initial" },
         // A contradiction.
         { event: { type: "abort", sameStore: false }, expect: "rejected", state: "committing" },
         { event: { type: "abort", sameStore: false }, expect: "rejected", state: "committed" },
@@ -104,12 +111,10 @@ export class ParticipantHost {
     world.recorder.note(world.name(index), lives, fresh, before, event, outcome);
     state[place] = outcome.life + 1;
     let broken = gaveUpTooSoon(lives, before, event, outcome.life);
-    if (world.options.synchronous) {
-      const known = this.#known(state, index);
-      broken ??= stepFault(lives, known, event, outcome) ??
-        pauseFault(lives, before, event, outcome, this.#pauses);
-      this.#remember(state, known, lives.eventOf(event), outcome.effects);
-    }
+    const known = this.#known(state, index);
+    broken ??= stepFault(lives, known, event, outcome) ??
+      pauseFault(lives, before, event, outcome, this.#pauses);
+    this.#remember(state, known, lives.eventOf(event), outcome.effects);
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(lives, before, event)
@@ -127,16 +132,19 @@ export class ParticipantHost {
   #known(state: Words, index: number): Known {
     const { world } = this;
     const disk = state[world.disk(index)]!;
+    const follows = ((disk & Disk.FOLLOWS_BITS) >> Disk.FOLLOWS_SHIFT) - 1;
+    const leads = follows === index;
     return {
       index,
       participants: world.options.participants,
       written: world.written(state, index),
       durable: disk & (Disk.RECORDS & ~Disk.BELOW),
       lock: world.lock(state, index),
-      follows: ((disk & Disk.FOLLOWS_BITS) >> Disk.FOLLOWS_SHIFT) - 1,
+      follows,
+      heard: leads ? (disk & Disk.HEARD_BITS) >> Disk.HEARD_SHIFT : 0,
       returned: (disk & Disk.RETURNED) !== 0,
-      refuses: (disk & Disk.REFUSES) !== 0,
-      forGood: (disk & Disk.FOR_GOOD) !== 0,
+      refuses: !leads && (disk & Disk.REFUSES) !== 0,
+      forGood: !leads && (disk & Disk.FOR_GOOD) !== 0,
       below: (disk & Disk.BELOW) !== 0,
     };
   }
@@ -151,7 +159,12 @@ export class ParticipantHost {
     );
     if (aborts && type !== "abort" && written === 0) state[place]! |= Disk.REFUSES;
     if (type === "recovered") state[place]! |= Disk.RETURNED;
-    if (returned || follows === index) return;
+    if (returned) return;
+    if (follows === index) {
+      const heard = type.includes("answerTimeout") ? allOf(known) : heardWith(known, event);
+      state[place]! |= heard << Disk.HEARD_SHIFT;
+      return;
+    }
     const decided = written & (Disk.COMMITTED | Disk.ABORTED);
     const waits = !decided || refuses && !(durable & Disk.ABORTED);
     const leader = type === "stateRequest" && waits
@@ -164,8 +177,9 @@ export class ParticipantHost {
 
   /** As for the coordinator. */
   #rejected(lives: Lives, life: number, event: number): string | undefined {
-    if (!this.world.options.synchronous) return undefined;
     const { type } = lives.eventOf(event);
+    const mayContradict = type === "commit" || type === "abort";
+    if (mayContradict && !this.world.options.synchronous) return undefined;
     return `no message is unexpected: a participant in ${lives.describe(life)} got ${type}`;
   }
 

@@ -18,6 +18,8 @@ export interface Known {
   readonly lock: number;
   /** Whoever leads as far as it was told or has waited: -1 the coordinator. */
   readonly follows: number;
+  /** If it leads: a bit for each other that has reported, or is waited for no longer. */
+  readonly heard: number;
   /** It had voted, has crashed, and is back. */
   readonly returned: boolean;
   /** The record on its way says no, and not that another has aborted. */
@@ -54,6 +56,17 @@ const OUTCOME = Disk.COMMITTED | Disk.ABORTED;
 
 function others({ index, participants }: Known): number[] {
   return Array.from({ length: participants }, (_, it) => it).filter((it) => it !== index);
+}
+
+/** The bits of all others. */
+export function allOf({ participants }: Known): number {
+  return (1 << participants - 1) - 1;
+}
+
+/** Who has reported, with what this event says. */
+export function heardWith(known: Known, { type, from }: Step["event"]): number {
+  const place = others(known).indexOf(from ?? COORDINATOR);
+  return type === "stateReport" && place >= 0 ? known.heard | 1 << place : known.heard;
 }
 
 /** What it is in as long as nothing is decided. */
@@ -208,6 +221,14 @@ const RULES: readonly Owes[] = [
     return step.tells(others(known), "stateRequest")
       ? undefined
       : "who leads asks what the others are in";
+  },
+
+  (known, { event, said, writes }) => {
+    const isLast = known.heard !== allOf(known) && heardWith(known, event) === allOf(known);
+    if (known.follows !== known.index || known.written & OUTCOME || !isLast) return undefined;
+    const goesOn = ["preCommitted", "committed", "aborted"].some(writes) ||
+      said.some(({ message }) => message === "preCommit");
+    return goesOn ? undefined : "a leader that has heard from all goes on at once";
   },
 
   (known, { event: { type, as }, said, set, tells, does }) => {

@@ -35,13 +35,9 @@ function anybody({ world }: Hosts, state: Words, bits: number): boolean {
 export function invariants(hosts: Hosts): readonly Invariant[] {
   const { world, participant } = hosts;
   const all = world.participants;
-  const { synchronous } = world.options;
+  const { synchronous, agreement } = world.options;
   const committed = (state: Words) => anybody(hosts, state, Disk.COMMITTED);
   const rules: Invariant[] = [
-    {
-      name: AGREEMENT,
-      holds: (state) => !committed(state) || !anybody(hosts, state, Disk.ABORTED),
-    },
     {
       name: "nobody commits unless all have voted yes (AC3)",
       holds: (state) => !committed(state) || all.every((it) => world.has(state, it, Disk.PREPARED)),
@@ -56,6 +52,12 @@ export function invariants(hosts: Hosts): readonly Invariant[] {
         }),
     },
   ];
+  if (agreement) {
+    rules.unshift({
+      name: AGREEMENT,
+      holds: (state) => !committed(state) || !anybody(hosts, state, Disk.ABORTED),
+    });
+  }
   if (!synchronous) return rules;
   return [...rules, {
     name: "nobody commits while one that has not failed is uncertain",

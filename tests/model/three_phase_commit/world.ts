@@ -19,6 +19,8 @@ export interface ThreePhaseOptions {
   readonly crashes: number;
   /** Whether silence means failure. If not, messages may be lost and timeouts may be wrong. */
   readonly synchronous: boolean;
+  /** Whether agreement is asked for. Without synchrony it is not kept, and what each owes still is. */
+  readonly agreement: boolean;
   /** Whether it begins when all have voted yes. */
   readonly voted: boolean;
   readonly machines: {
@@ -80,6 +82,9 @@ export const Disk = {
   REFUSES: 1 << 12,
   /** And trying again is no use. */
   FOR_GOOD: 1 << 13,
+  /** In their places, of one that leads: which others have reported, or need not any more. */
+  HEARD_SHIFT: 12,
+  HEARD_BITS: 3 << 12,
   /** It had voted, and is back. */
   RETURNED: 1 << 14,
   /** Likewise a coordinator, in their places: it has said that all voted yes. */
@@ -139,7 +144,7 @@ export class World {
   readonly #between = new Map<number, number[]>();
 
   constructor(readonly options: ThreePhaseOptions) {
-    const { participants, synchronous } = options;
+    const { participants, synchronous, agreement } = options;
     this.coordinator = participants;
     this.messages = listMessages(participants);
     this.messages.forEach(({ type, from, to }, number) => {
@@ -149,7 +154,8 @@ export class World {
     });
     const channels = this.messages.map(({ from, to }) => from * (participants + 1) + to);
     const offset = PROCESSES + PER_PROCESS * (participants + 1);
-    const losses = synchronous ? 0 : 1;
+    // To what each owes a message that never arrives is as good as lost.
+    const losses = synchronous || !agreement ? 0 : 1;
     this.network = new Network({ kind: "bag", channels, losses, duplicates: 0, copies: 1, offset });
     this.width = offset + this.network.width;
   }
