@@ -175,7 +175,6 @@ export const guards = {
     "from" in event && event.from >= context.leader,
   isNextLeader: ({ context: { leader, index } }: Args): boolean =>
     nextLeader(leader, index) === index,
-  isPeer,
   /** With a report all must have made one; when patience ends those that have not have failed. */
   finds: (args: Args, { rule }: { readonly rule: ReturnType<typeof terminationRule> }): boolean => {
     const { context, event } = args;

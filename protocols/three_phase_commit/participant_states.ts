@@ -106,7 +106,7 @@ export const leading = {
         { guard: finds("spread"), target: "spreading", actions: "countState" },
         { guard: finds("commit"), target: "committing", actions: "countState" },
         { guard: finds("abort"), target: "aborting", actions: "countState" },
-        { guard: "isPeer", actions: "countState" },
+        { actions: "countState" },
       ],
       commit: "committing",
       abort: "aborting",
@@ -140,7 +140,7 @@ export const leading = {
     always: { guard: "nobodyIsUncertain", target: "committing" },
     after: { answerTimeout: "committing" }, // Who has not answered has failed.
     on: {
-      stateReport: { guard: "isPeer", actions: "countState" },
+      stateReport: { actions: "countState" },
       commit: "committing",
       abort: "aborting",
       ...LEADING,
@@ -164,8 +164,7 @@ export const recovering = {
     abort: "aborting",
     inquiry: [
       ...allBack,
-      { guard: "isPeer", actions: "countState" },
-      {}, // The coordinator failed too.
+      { actions: "countState" }, // If the coordinator asks, it failed too: nothing to count.
     ],
     granted: [...allBack, {}], // Its locks are back. It may be the only participant.
     stateRequest: {}, // It counts as failed.

@@ -140,7 +140,6 @@ export type ParticipantTypes = {
     isFromLeader: unknown;
     isFromNewLeader: unknown;
     isNextLeader: unknown;
-    isPeer: unknown;
     finds: { readonly rule: "abort" | "join" | "spread" | "commit" };
     nobodyIsUncertain: unknown;
     allAreBack: { readonly outcome: Outcome };

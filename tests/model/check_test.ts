@@ -70,6 +70,7 @@ for (
   const name of [
     "two_phase_commit/holder",
     "two_phase_commit/heuristic",
+    "three_phase_commit/asynchronous",
     "heartbeat",
     "rpc/call",
     "lifecycle/node",

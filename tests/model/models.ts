@@ -29,6 +29,8 @@ export interface Scope {
   readonly crashes?: number | undefined;
   /** Whether `three_phase_commit` begins when all have voted yes. */
   readonly voted?: boolean;
+  /** Whether it begins when, moreover, one is pre-committed and the coordinator has failed. */
+  readonly orphaned?: boolean;
   /** Rules of two-phase commit in place of those that ship. */
   readonly rules?: Partial<Rules>;
 }
@@ -78,7 +80,7 @@ const holders: Entry = {
 };
 
 function threePhase(name: string, synchronous: boolean, agreement = true): Entry["build"] {
-  return (machines, { participants = agreement ? 2 : 1, crashes, voted }) =>
+  return (machines, { participants = agreement ? 2 : 1, crashes, voted, orphaned = false }) =>
     threePhaseModel(name, {
       participants,
       crashes: crashes ?? (!agreement ? 1 : !synchronous ? 0 : participants === 2 ? 3 : 1),
@@ -86,6 +88,7 @@ function threePhase(name: string, synchronous: boolean, agreement = true): Entry
       agreement,
       // With three of them the votes alone are too many ways.
       voted: voted ?? (participants > 2 || !synchronous && agreement),
+      orphaned,
       machines: {
         coordinator: machines.threePhaseCoordinator,
         participant: machines.threePhaseParticipant,

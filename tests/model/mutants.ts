@@ -14,12 +14,18 @@ import { MODELS, type Scope } from "./models.ts";
  */
 type Trial = readonly [model: string, scope: Scope, states?: number];
 
+const ORPHANED: Scope = { participants: 2, crashes: 1, voted: true, orphaned: true };
 const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit", { participants: 1, crashes: 1 }],
-  ["three_phase_commit", { voted: true, crashes: 1 }],
+  ["three_phase_commit", { voted: true, orphaned: true, crashes: 1 }],
+  ["three_phase_commit", { participants: 3, voted: true, orphaned: true, crashes: 2 }],
+  ["three_phase_commit", { voted: true, crashes: 3 }],
   ["three_phase_commit/asynchronous", {}],
   ["three_phase_commit", { participants: 1, crashes: 2 }],
   ["three_phase_commit", { crashes: 1 }, 60_000],
+  ["three_phase_commit/asynchronous", ORPHANED, 30_000],
+  ["three_phase_commit", { voted: true, orphaned: true, crashes: 2 }],
+  ["three_phase_commit/asynchronous", { ...ORPHANED, participants: 3 }, 20_000],
   ["three_phase_commit/asynchronous", { participants: 2, crashes: 0, voted: true }, 60_000],
   ["three_phase_commit/asynchronous", { participants: 3, crashes: 0, voted: true }, 20_000],
   ["three_phase_commit", { crashes: 0 }],

@@ -10,7 +10,7 @@ import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import { pauseFault } from "../two_phase_commit/participant_rules.ts";
-import { type Known, reasonOf, stepFault } from "./coordinator_rules.ts";
+import { heardWith, type Known, reasonOf, stepFault } from "./coordinator_rules.ts";
 import { backoffOf } from "./participant_host.ts";
 import { COORDINATOR_KINDS, Disk, Fact, FACTS, type World } from "./world.ts";
 
@@ -88,7 +88,7 @@ export class CoordinatorHost {
     const known = this.#known(state);
     let broken = stepFault(this.lives, known, event, outcome) ??
       pauseFault(this.lives, before, event, outcome, this.#pauses);
-    this.#remember(state, event, outcome.effects);
+    this.#remember(state, known, event, outcome.effects);
     for (const effect of outcome.effects) {
       broken ??= effect.type === "reject"
         ? this.#rejected(before, event)
@@ -114,14 +114,18 @@ export class CoordinatorHost {
       written: world.written(state, this.#me),
       durable: disk & Disk.RECORDS,
       failed: (disk & Disk.FAILED) !== 0,
+      heard: disk >> Disk.HEARD_FROM_SHIFT,
       told: (disk & Disk.TOLD) !== 0,
       reason: { reason, retryable: !(disk & (Disk.REQUESTED | Disk.REFUSED_FOR_GOOD)) },
     };
   }
 
   /** What the rules have to know later. */
-  #remember(state: Words, event: number, effects: readonly Effect[]): void {
+  #remember(state: Words, known: Known, event: number, effects: readonly Effect[]): void {
     const place = this.world.disk(this.#me);
+    if (known.told && !known.failed) {
+      state[place]! |= heardWith(known, this.lives.eventOf(event)) << Disk.HEARD_FROM_SHIFT;
+    }
     for (const { type, params } of effects) {
       const { message, record } = (params ?? {}) as Params;
       if (type === "send" && message === "preCommit") state[place]! |= Disk.TOLD;

@@ -18,6 +18,8 @@ export interface Known {
   readonly failed: boolean;
   /** It has said that all voted yes. */
   readonly told: boolean;
+  /** A bit for each participant that has acknowledged it. */
+  readonly heard: number;
   /** What its client is to hear of an abort. */
   readonly reason: Reason;
 }
@@ -74,6 +76,14 @@ export function reasonOf({ type, retryable }: Pick<Event, "type" | "retryable">)
   if (type === "abort") return { reason: "requested", retryable: false };
   return { reason: "timeout", retryable: true };
 }
+
+/** Who has acknowledged that all voted yes, with this event. */
+export function heardWith(known: Known, { type, from = known.participants }: HeardEvent): number {
+  const counts = type === "preCommitAck" && from < known.participants;
+  return counts ? known.heard | 1 << from : known.heard;
+}
+
+type HeardEvent = Pick<Event, "type" | "from">;
 
 const RULES: readonly Owes[] = [
   (_, { event: { type }, writes }) =>
@@ -136,6 +146,14 @@ const RULES: readonly Owes[] = [
     return waits === set.includes("resend") && (waits || !type.includes("resend"))
       ? undefined
       : "who waits for an answer asks again, and again";
+  },
+
+  (known, { event, writes }) => {
+    const all = (1 << known.participants) - 1;
+    const isLast = known.heard !== all && heardWith(known, event) === all;
+    return !isLast || known.failed || known.written & OUTCOME || writes("commit")
+      ? undefined
+      : "once all have acknowledged it decides at once";
   },
 
   ({ told }, { event: { type }, writes, set }) =>

@@ -38,6 +38,7 @@ export function threePhaseModel(name: string, options: ThreePhaseOptions): Model
     const state = new Uint16Array(world.width);
     hosts.coordinator.begin(state);
     if (options.voted) voteYes(hosts, state);
+    if (options.orphaned) orphan(hosts, state);
     return state;
   };
   return {
@@ -47,7 +48,11 @@ export function threePhaseModel(name: string, options: ThreePhaseOptions): Model
       participants,
       crashes,
       restarts: options.voted ? "once faults are over" : "any time",
-      begins: options.voted ? "when all have voted yes, and no vote has arrived" : "at the start",
+      begins: options.orphaned
+        ? "when one is pre-committed and the coordinator has failed"
+        : options.voted
+        ? "when all have voted yes, and no vote has arrived"
+        : "at the start",
       losses_per_channel: synchronous
         ? "of who has failed"
         : agreement
@@ -102,6 +107,22 @@ function voteYes({ world, coordinator, participant }: Hosts, state: Words): void
   }
 }
 
+/** The coordinator counts the votes, and fails when the last participant is pre-committed. */
+function orphan(hosts: Hosts, state: Words): void {
+  const { world, participant } = hosts;
+  const deliver = (wanted: string, index: number) =>
+    world.network.each(state, (message) => {
+      const { type, from, to } = world.messages[message]!;
+      if (type === wanted && (from === index || to === index)) {
+        act(hosts, state, Act.DELIVER, message, 0);
+      }
+    });
+  for (const index of world.participants) deliver("voteYes", index);
+  deliver("preCommit", world.coordinator - 1);
+  participant.sync(state, world.coordinator - 1);
+  world.crash(state, world.coordinator, 0);
+}
+
 /** Lists what may happen; each action is tried on a copy of the state. */
 function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
   const { world } = hosts;
@@ -147,7 +168,9 @@ function processSteps(hosts: Hosts, state: Words, process: number, attempt: Atte
   const phase = world.phase(state);
   if (world.has(state, process, Disk.DOWN)) {
     // Those that have voted stay away for as long as there are faults, or there are too many ways.
-    const mayReturn = phase === Phase.FAULTS && !world.options.voted || phase === Phase.HEALED;
+    const { voted, orphaned, participants } = world.options;
+    const few = !voted || orphaned && participants < 3;
+    const mayReturn = phase === Phase.FAULTS && few || phase === Phase.HEALED;
     if (mayReturn) attempt(Act.RESTART, process);
     return;
   }

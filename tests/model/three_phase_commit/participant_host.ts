@@ -16,7 +16,7 @@ import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import { pauseFault } from "../two_phase_commit/participant_rules.ts";
 import { nextLeader } from "../../../protocols/three_phase_commit/termination.ts";
-import { allOf, heardWith, type Known, stepFault } from "./participant_rules.ts";
+import { allOf, heardWith, type Known, knowsWith, stepFault } from "./participant_rules.ts";
 import { Disk, Lock, PARTICIPANT_KINDS, type World } from "./world.ts";
 
 const id = { log: "log", sequence: 0 };
@@ -142,6 +142,7 @@ export class ParticipantHost {
       lock: world.lock(state, index),
       follows,
       heard: leads ? (disk & Disk.HEARD_BITS) >> Disk.HEARD_SHIFT : 0,
+      knows: leads && (disk & Disk.KNOWS) !== 0,
       returned: (disk & Disk.RETURNED) !== 0,
       refuses: !leads && (disk & Disk.REFUSES) !== 0,
       forGood: !leads && (disk & Disk.FOR_GOOD) !== 0,
@@ -163,6 +164,7 @@ export class ParticipantHost {
     if (follows === index) {
       const heard = type.includes("answerTimeout") ? allOf(known) : heardWith(known, event);
       state[place]! |= heard << Disk.HEARD_SHIFT;
+      if (knowsWith(known, event)) state[place]! |= Disk.KNOWS;
       return;
     }
     const decided = written & (Disk.COMMITTED | Disk.ABORTED);

@@ -20,6 +20,8 @@ export interface Known {
   readonly follows: number;
   /** If it leads: a bit for each other that has reported, or is waited for no longer. */
   readonly heard: number;
+  /** If it leads: one has reported to be pre-committed. */
+  readonly knows: boolean;
   /** It had voted, has crashed, and is back. */
   readonly returned: boolean;
   /** The record on its way says no, and not that another has aborted. */
@@ -67,6 +69,11 @@ export function allOf({ participants }: Known): number {
 export function heardWith(known: Known, { type, from }: Step["event"]): number {
   const place = others(known).indexOf(from ?? COORDINATOR);
   return type === "stateReport" && place >= 0 ? known.heard | 1 << place : known.heard;
+}
+
+/** Whether somebody is known to be pre-committed, with what this event says. */
+export function knowsWith(known: Known, { type, state }: ModelEvent): boolean {
+  return known.knows || type === "stateReport" && state === "preCommitted";
 }
 
 /** What it is in as long as nothing is decided. */
@@ -229,6 +236,25 @@ const RULES: readonly Owes[] = [
     const goesOn = ["preCommitted", "committed", "aborted"].some(writes) ||
       said.some(({ message }) => message === "preCommit");
     return goesOn ? undefined : "a leader that has heard from all goes on at once";
+  },
+
+  (known, { event, said, writes }) => {
+    if (said.some(({ to }) => to.includes(known.index))) return "nobody sends to itself";
+    if (known.follows !== known.index || event.type === "abort" || known.written & OUTCOME) {
+      return undefined;
+    }
+    const knows = known.durable & Disk.PRE_COMMITTED || knowsWith(known, event);
+    return knows && writes("aborted")
+      ? "a leader that knows of one that is pre-committed does not abort (TR4)"
+      : undefined;
+  },
+
+  ({ follows, index, written }, { event: { type }, said, writes }) => {
+    if (follows !== index || written & OUTCOME || !type.includes("answerTimeout")) return undefined;
+    return ["preCommitted", "committed", "aborted"].some(writes) ||
+        said.some(({ message }) => message === "preCommit")
+      ? undefined
+      : "a leader waits no longer for who has failed";
   },
 
   (known, { event: { type, as }, said, set, tells, does }) => {

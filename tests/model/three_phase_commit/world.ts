@@ -23,6 +23,8 @@ export interface ThreePhaseOptions {
   readonly agreement: boolean;
   /** Whether it begins when all have voted yes. */
   readonly voted: boolean;
+  /** Whether it begins when, moreover, one is pre-committed and the coordinator has failed. */
+  readonly orphaned: boolean;
   readonly machines: {
     readonly coordinator: AnyStateMachine;
     readonly participant: AnyStateMachine;
@@ -85,6 +87,8 @@ export const Disk = {
   /** In their places, of one that leads: which others have reported, or need not any more. */
   HEARD_SHIFT: 12,
   HEARD_BITS: 3 << 12,
+  /** One has reported to be pre-committed. */
+  KNOWS: 1 << 15,
   /** It had voted, and is back. */
   RETURNED: 1 << 14,
   /** Likewise a coordinator, in their places: it has said that all voted yes. */
@@ -93,6 +97,8 @@ export const Disk = {
   REFUSED: 1 << 10,
   REFUSED_FOR_GOOD: 1 << 11,
   REQUESTED: 1 << 12,
+  /** Who has acknowledged that all voted yes (3 bits). */
+  HEARD_FROM_SHIFT: 13,
   /** All of these. */
   REMEMBERED: 127 << 9,
 } as const;
