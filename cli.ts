@@ -1,11 +1,12 @@
 /**
- * The one entry of the tasks: `cluster`, `bench`, `simulate`, `check`, `chaos` and
+ * The one entry of the tasks: `cluster`, `transactions`, `bench`, `simulate`, `check`, `chaos` and
  * `help`.
  *
  * @module
  */
 import { clusterCommand } from "./examples/telecom/cluster_command.ts";
 import { EXIT_USAGE, reasonOf } from "./examples/telecom/command_error.ts";
+import { transactionsCommand } from "./examples/telecom/transactions_command.ts";
 import { writeAll } from "./examples/telecom/status_display.ts";
 
 /** A command: takes its arguments, answers with the exit code. */
@@ -14,6 +15,8 @@ type Command = (args: string[]) => Promise<number>;
 const HELP = `Usage: deno task COMMAND [OPTIONS]
 
   cluster   start a cluster, serve its API and drive traffic
+  transactions
+            what is open in a running cluster; decide about what is in doubt
   bench     measure something beside its baseline
   simulate  play scenarios in virtual time, with faults, and watch what must hold
   chaos     kill roles and processes of a real cluster, cut its links, and verify what it said
@@ -25,6 +28,7 @@ deno task COMMAND --help tells the options of a command.
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   cluster: clusterCommand,
+  transactions: transactionsCommand,
   // Not loaded with the rest: benches, simulations and models are no part of the published package.
   bench: async (args) => {
     const { bench } = await import("./tests/bench/main.ts");

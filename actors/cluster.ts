@@ -7,17 +7,19 @@
 import type { Address, RoleSpec } from "../runtime/ports.ts";
 import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
+import { clusterClient } from "./cluster_client.ts";
 import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
-import { carryOut, type FaultAnswer, type FaultOrder, isFaultOrder } from "./faults.ts";
-import { isRecord } from "./guards.ts";
-import { prometheus } from "./metrics.ts";
+import { carryOut, type FaultAnswer, type FaultOrder } from "./faults.ts";
 import type { NodeStatus } from "./node.ts";
 
 export type * from "./cluster_plan.ts";
 export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
+/** A node that ends before it can answer is started again, and must be told again. */
+const START_ATTEMPT_MS = 2000;
+const START_PAUSE_MS = 50;
 const STOP_TIER_MS = 2500;
 /** All of a stop, whatever does not answer; the rest of its five seconds is for the threads. */
 const STOP_MS = 4000;
@@ -79,38 +81,17 @@ export class Cluster {
 
   /** The cluster's own role on the calling thread: oversight. */
   #clientRole(): RoleDefinition<never> {
-    const anything = () => true;
-    return {
-      name: "client",
-      create: (services) => ({
-        messages: {
-          health: {
-            accepts: anything,
-            handle: (_: never, envelope) => services.reply(envelope, this.health()),
-          },
-          metrics: {
-            accepts: anything,
-            handle: async (_: never, envelope) => {
-              const body = prometheus(await this.stats());
-              const type = "text/plain; version=0.0.4; charset=utf-8";
-              services.reply(envelope, { ok: true, body, type });
-              services.wake();
-            },
-          },
-          fault: {
-            accepts: isFaultOrder,
-            handle: (order: never, envelope) => {
-              if (this.spec(envelope.from)) services.reply(envelope, this.#carryOut(order));
-              else services.deadLetter("forbidden", envelope);
-            },
-          },
-          peerStatus: {
-            accepts: (body) => isRecord(body) && typeof body["node"] === "string",
-            handle: (body: never, { from }) => this.#opinion(nodeOf(from), body),
-          },
-        },
-      }),
-    };
+    const addresses = (has: (role: RolePlan) => boolean) =>
+      this.#roles.filter(has).map(({ spec }) => spec.address);
+    return clusterClient({
+      durable: () => addresses(({ spec }) => spec.store !== undefined),
+      gateways: () => addresses(({ kind }) => kind === "gateway"),
+      knows: (address) => this.spec(address) !== undefined,
+      health: () => this.health(),
+      stats: () => this.stats(),
+      carryOut: (order) => this.#carryOut(order),
+      opinion: (observer, body) => this.#opinion(observer, body),
+    });
   }
 
   #opinion(observer: string, { node, status }: { node: string; status: string }): void {
@@ -128,18 +109,28 @@ export class Cluster {
     await Promise.all(this.#roles.map(({ spec }) => this.#supervisor.supervise(spec)));
     progress("roles are up; nodes go through their steps");
     await Promise.all(this.plan.nodes.map(async ({ name }) => {
-      await this.#ask(`${name}/node`, "$start", START_MS);
-      const { step, problems } = await this.#ask(
-        `${name}/node`,
-        "awaitServing",
-        START_MS,
-      ) as NodeStatus;
+      const { step, problems } = await this.#startNode(`${name}/node`);
       if (step !== "serving") throw new Error(`${name} did not start: ${problems.join("; ")}`);
     }));
     this.#state = "serving";
     // What was restarted meanwhile was left to its node, which had started it before.
     for (const { spec } of this.#roles) this.#startAgain(spec.address);
     progress("all nodes serve");
+  }
+
+  /** Starts a node, and again whenever it is found to have ended before it served. */
+  async #startNode(node: Address): Promise<NodeStatus> {
+    const { clock } = this.#system.host;
+    const deadline = clock.now() + START_MS;
+    for (;;) {
+      try {
+        await this.#ask(node, "$start", START_ATTEMPT_MS);
+        return await this.#ask(node, "awaitServing", START_ATTEMPT_MS) as NodeStatus;
+      } catch (error) {
+        if (clock.now() >= deadline) throw error;
+        await this.#after(START_PAUSE_MS).promise;
+      }
+    }
   }
 
   /** Lets a restarted role serve, if it does not yet. */

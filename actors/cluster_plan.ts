@@ -212,6 +212,7 @@ class Planner {
       storeSince: 1,
       synchronous: settings.synchronous ?? false,
       silenceMs: settings.silenceMs ?? 2 * settings.transactionTimeoutMs,
+      overseer: this.overseer,
       seed,
       ...cut(settings),
     };
@@ -232,6 +233,7 @@ class Planner {
       driftPpm,
       maxConcurrentTransactions,
       maxRetries: MAX_RETRIES,
+      overseer: this.overseer,
       ...cut(settings),
     };
     const module = this.#actor("coordinator.ts", "coordinatorRole");

@@ -6,21 +6,17 @@
  *
  * @module
  */
+import { admits } from "../protocols/two_phase_commit/admission.ts";
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
   type CoordinatorRecord,
   formatTransactionId,
   type Held,
-  type Inquiry,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
 import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
-import {
-  answerUnknown,
-  coordinatorLease,
-  recoverCoordinator,
-} from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease, recoverCoordinator } from "../protocols/two_phase_commit/rules.ts";
 import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
@@ -44,13 +40,14 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
-import { type Attempt, DEADLOCK, isVictim, retryPause } from "./retries.ts";
+import { type Attempt, DEADLOCK, isVictim, Pauses, retryPause } from "./retries.ts";
 import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
 import { isTransactRequest, transactProblem, type TransactRequest } from "./transact.ts";
 
@@ -69,9 +66,10 @@ class Coordinator implements Role {
   readonly #effects: CoordinatorEffects;
   readonly #sequences: Sequences;
   readonly #threePhase: ThreePhaseCoordinator;
-  #retrying = 0;
+  readonly #pauses: Pauses;
   #started = 0;
   #retried = 0;
+  #shed = 0;
   readonly #once = new Once();
   #draining = false;
   readonly #checkpoints: Checkpoints;
@@ -93,6 +91,7 @@ class Coordinator implements Role {
       config,
       reply: (facts, params) => this.#effects.reply(facts, params),
     });
+    this.#pauses = new Pauses(services.timers);
     this.#instances = new Instances<CoordinatorFacts, CoordinatorEvent>({
       engine: services.engine(coordinator),
       effects: this.#effects.performers(),
@@ -109,11 +108,17 @@ class Coordinator implements Role {
       voteYes: { accepts: isVoteYes, handle: (b: VoteYes, e) => this.#voteYes(b, e) },
       voteNo: { accepts: isVoteNo, handle: (b: VoteNo, e) => this.#voteNo(b, e) },
       ack: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("ack", b, e) },
-      inquiry: { accepts: isIndexed, handle: (b: Inquiry, e) => this.#inquiry(b, e) },
+      inquiry: { accepts: isIndexed, handle: (b: Indexed, e) => this.#fromPeer("inquiry", b, e) },
       load: { accepts: () => true, handle: (_: unknown, e) => services.reply(e, this.#size) },
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
       ...this.#threePhase.messages,
+      ...overseenMessages(
+        services,
+        config,
+        () => this.#instances,
+        (id) => this.#sequences.unknown(id),
+      ),
     };
   }
 
@@ -140,6 +145,7 @@ class Coordinator implements Role {
 
   drain(): void {
     this.#draining = true;
+    this.#pauses.cutShort();
   }
 
   drained(): boolean {
@@ -162,6 +168,7 @@ class Coordinator implements Role {
       threePhase: this.#threePhase.census(),
       started: this.#started,
       retried: this.#retried,
+      shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
       latency: this.#effects.latency.toJSON(),
@@ -172,7 +179,7 @@ class Coordinator implements Role {
 
   /** Transactions under way. */
   get #size(): number {
-    return this.#instances.size + this.#threePhase.size + this.#retrying;
+    return this.#instances.size + this.#threePhase.size + this.#pauses.size;
   }
 
   // Requests ---------------------------------------------------------------------------------
@@ -189,7 +196,9 @@ class Coordinator implements Role {
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
     if (this.#draining) return this.services.fail(client, "draining");
-    if (this.#size >= config.maxConcurrentTransactions) {
+    const { maxConcurrentTransactions: limit } = config;
+    if (!admits({ open: this.#size, limit, priority: request.priority })) {
+      this.#shed++;
       return this.services.fail(client, "overloaded");
     }
     const problem = transactProblem(request, config.participantOf.length);
@@ -224,23 +233,35 @@ class Coordinator implements Role {
 
   // Messages of participants -------------------------------------------------------------------
 
-  /** The instance a message is for, if the sender is who it says it is. */
-  #peer(body: Indexed, envelope: Envelope): Instance<CoordinatorFacts> | undefined {
-    const instance = this.#instances.get(formatTransactionId(body.id));
-    if (instance === undefined) return undefined;
+  /**
+   * The instance a message is for, if the sender is who it says it is. Who is in doubt about a
+   * transaction that is not known is told what that means.
+   */
+  #peer(
+    { id, ...body }: Indexed,
+    envelope: Envelope,
+    inDoubt: boolean,
+  ): Instance<CoordinatorFacts> | undefined {
+    const instance = this.#instances.get(formatTransactionId(id));
+    if (instance === undefined) {
+      const type = this.#sequences.unknown(id) === "abort" ? "abort" : "uncertain";
+      if (inDoubt) this.services.send(envelope.from, type, { id }, { urgent: true });
+      return undefined;
+    }
     if (instance.facts.peers[body.index] === envelope.from) return instance;
     this.services.deadLetter("forbidden", envelope);
     return undefined;
   }
 
   #fromPeer(type: "ack" | "inquiry", body: Indexed, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
+    const instance = this.#peer(body, envelope, type === "inquiry");
     if (instance !== undefined) this.#instances.step(instance, { type, from: body.index });
   }
 
   #voteYes(body: VoteYes, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
-    if (instance === undefined) return; // Forgotten: the voter will ask, and be told.
+    // It may come after an abort that overtook its prepare: who votes is in doubt, and need not ask.
+    const instance = this.#peer(body, envelope, true);
+    if (instance === undefined) return;
     const { facts } = instance;
     if (facts.askedAt !== undefined) {
       this.#roundTrip.measured(this.services.clock.now() - facts.askedAt);
@@ -256,27 +277,11 @@ class Coordinator implements Role {
   }
 
   #voteNo(body: VoteNo, envelope: Envelope): void {
-    const instance = this.#peer(body, envelope);
+    const instance = this.#peer(body, envelope, false);
     if (instance === undefined) return;
     if (isRecord(body.reason)) instance.facts.refusal ??= body.reason as unknown as Refusal;
     const { index: from, retryable } = body;
     this.#instances.step(instance, { type: "voteNo", from, retryable });
-  }
-
-  #inquiry(body: Inquiry, envelope: Envelope): void {
-    const { id } = body;
-    if (this.#instances.get(formatTransactionId(id)) !== undefined) {
-      return this.#fromPeer("inquiry", body, envelope);
-    }
-    const answer = answerUnknown({
-      ownsLog: id.log === this.services.store.id,
-      logComplete: true,
-      epochCurrent: true,
-      sequence: id.sequence,
-      reservedUpTo: this.#sequences.reservedUpTo,
-    });
-    const type = answer === "abort" ? "abort" : "uncertain";
-    this.services.send(envelope.from, type, { id }, { urgent: true });
   }
 
   #held({ id }: Held, envelope: Envelope): void {
@@ -303,17 +308,15 @@ class Coordinator implements Role {
 
   /** Begins a transaction that met a conflict again, later; false if it has had its chances. */
   #again(facts: CoordinatorFacts): boolean {
-    const { timers, clock, random } = this.services;
+    const { clock, random } = this.services;
     const now = clock.now();
     const moment = { now, roundTripMs: this.#roundTrip.waitMs, chance: random.next() };
     const pause = this.#draining ? undefined : retryPause(facts, this.config, moment);
     if (pause === undefined) return false;
     const { request, client, retries, begunAt } = facts;
     const chosen = facts.chosen + (facts.refusal === DEADLOCK ? 1 : 0);
-    this.#retrying++;
     this.#retried++;
-    timers.set(now + pause, () => {
-      this.#retrying--;
+    this.#pauses.begin(now + pause, () => {
       this.#begin(request!, client!, { retries: retries + 1, begunAt, chosen });
     });
     return true;

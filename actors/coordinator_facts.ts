@@ -37,6 +37,8 @@ export interface CoordinatorConfig {
   readonly detector?: string;
   /** The journal is cut when it is longer; {@link CHECKPOINT_BYTES} if not given. */
   readonly checkpointBytes?: number;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** The host's record of one transaction. */

@@ -64,6 +64,9 @@ export interface GatewayApplication {
   stats(): Readonly<Record<string, unknown>>;
 }
 
+/** What the overseer of the cluster can be asked for. */
+export type Oversee = "health" | "metrics" | "fault" | "transactions" | "resolve";
+
 /** What a gateway does for its application. */
 export interface Gateway {
   /** Those of the role. */
@@ -83,8 +86,10 @@ export interface Gateway {
     keep: boolean,
     also?: readonly number[],
   ): Promise<CallResult>;
+  /** How long a client that is turned away had better wait, in ms. */
+  readonly retryAfterMs: number;
   /** Asks who answers for the whole cluster. Rejects with `AskFailed`. */
-  oversee(what: "health" | "metrics" | "fault", body?: unknown): Promise<unknown>;
+  oversee(what: Oversee, body?: unknown): Promise<unknown>;
 }
 
 /** A request handed on by another gateway or a client in the process. */
@@ -92,6 +97,11 @@ interface Relayed {
   readonly body: string;
   readonly authorization?: string;
 }
+
+const LEAST_RETRY_MS = 100;
+const OVERSEE_MS = 2000;
+/** An order goes to each participant in doubt in turn, and each asks all others first. */
+const RESOLVE_MS = 10_000;
 
 /** Why a request that was handed on was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
@@ -238,8 +248,16 @@ class GatewayRole implements Role, Gateway {
     }
   }
 
-  oversee(what: "health" | "metrics" | "fault", body: unknown = null): Promise<unknown> {
-    return this.services.ask(this.config.overseer, what, body, 2000);
+  oversee(what: Oversee, body: unknown = null): Promise<unknown> {
+    const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
+    return this.services.ask(this.config.overseer, what, body, timeoutMs);
+  }
+
+  /** What is under way now is over after about twice the median; the rest keeps clients apart. */
+  get retryAfterMs(): number {
+    const median = this.#latency.count === 0 ? 0 : this.#latency.percentile(0.5);
+    const base = Math.min(Math.max(2 * median, LEAST_RETRY_MS), this.config.timeoutMs);
+    return Math.round(base * (1 + this.services.random.next()));
   }
 
   // Coordinators -----------------------------------------------------------------------------

@@ -30,6 +30,8 @@ export interface HttpOptions {
 /** How long a stop waits for clients that are slow to send or to read. */
 const GRACE_MS = 300;
 const JSON_HEADERS = { "content-type": "application/json" };
+/** Errors are shorter, in characters. */
+const SHORT = 1024;
 const EDGE_PATH = /^\/edges\/([^/]+)\/rpc$/;
 
 /**
@@ -105,7 +107,24 @@ async function post(
     : options.relay(edge, body, authorization);
   const content = typeof answer === "string" ? answer : await answer;
   if (content === undefined) return new Response(null, { status: 204 });
-  return new Response(content, { headers: JSON_HEADERS });
+  const wait = retryAfterMs(content);
+  if (wait === undefined) return new Response(content, { headers: JSON_HEADERS });
+  const seconds = `${Math.max(1, Math.ceil(wait / 1000))}`;
+  return new Response(content, {
+    status: 503,
+    headers: { ...JSON_HEADERS, "retry-after": seconds },
+  });
+}
+
+/**
+ * Of the one answer that says that the server has too much to do: when to come back. The name cannot
+ * stand in a text of the answer: the quotes around it would be escaped there. In a batch each answer
+ * speaks for itself.
+ */
+function retryAfterMs(content: string): number | undefined {
+  if (content.length > SHORT || !content.startsWith("{")) return undefined;
+  const found = /"retryAfterMs":(\d{1,9})[,}]/.exec(content)?.[1];
+  return found === undefined ? undefined : Number(found);
 }
 
 /** The body as text; undefined if it is larger than `limit` bytes, which are never all read. */

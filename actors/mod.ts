@@ -16,3 +16,5 @@ export * from "./node.ts";
 export * from "./participant.ts";
 export type { ReadReply, ReadRequest } from "./reader.ts";
 export * from "./transact.ts";
+export * from "./open_transactions.ts";
+export type { ClusterTransactions, ResolveOrder, ResolveOutcome } from "./oversight.ts";

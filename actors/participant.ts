@@ -22,6 +22,7 @@ import {
 } from "../runtime/role.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
+import { Heuristics } from "./heuristics.ts";
 import type { Ledger } from "./ledger.ts";
 import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
@@ -41,6 +42,7 @@ import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
 
 const SWEEP_MS = 10_000;
+const DOUBT_POLL_MS = 100;
 
 export type { ParticipantConfig } from "./participant_facts.ts";
 
@@ -63,9 +65,12 @@ class Participant<Op> implements Role {
   readonly #roundTrip: RoundTrip;
   readonly #reader: Reader;
   readonly #threePhase: ThreePhaseParticipant;
+  readonly #heuristics: Heuristics;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
+  /** How long doubts of the last restart have lasted, in ms. */
+  #recoveryMs = 0;
   readonly #checkpoints: Checkpoints;
 
   constructor(
@@ -103,7 +108,7 @@ class Participant<Op> implements Role {
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
     this.#watermarks = new Watermarks(
-      (instance) => this.#instances.step(instance, { type: "forget" }),
+      (instance) => this.#step(instance, { type: "forget" }),
       (log, lowest) => this.#threePhase.raise(log, lowest),
     );
     this.#reader = new Reader({
@@ -126,15 +131,32 @@ class Participant<Op> implements Role {
       store: () => services.store.id,
       draining: () => this.#draining,
       watermarks: this.#watermarks,
-      step: (instance, event) => this.#instances.step(instance, event),
+      step: (instance, event) => this.#step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
+    this.#heuristics = this.#makeHeuristics();
     this.messages = {
       ...decisions.messages,
       ...this.#threePhase.messages,
+      ...this.#heuristics.messages,
       ...this.#waits.messages,
       read: this.#reader.handler,
     };
+  }
+
+  #makeHeuristics(): Heuristics {
+    const { services, config } = this;
+    return new Heuristics({
+      services,
+      config,
+      participants: this.#instances,
+      waitMs: () => this.#roundTrip.waitMs,
+      apply: (writes) => this.#executor.apply(writes),
+      release: (key) => this.#locks.release(key),
+      find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
+      begin: (facts) => this.#begin(facts),
+      written: () => this.#checkpoints.written(),
+    });
   }
 
   // Life -------------------------------------------------------------------------------------
@@ -159,10 +181,26 @@ class Participant<Op> implements Role {
       const instance = this.#begin(recoveredFacts(record));
       this.#instances.step(instance, { type: "recovered", as: "inDoubt" });
     }
+    for (const each of found.heuristics) this.#heuristics.recover(each);
     const count = found.inDoubt.length;
-    if (count > 0) this.services.log("warning", `${count} transactions in doubt after recovery`);
+    if (count > 0) {
+      this.services.log("warning", `${count} transactions in doubt after recovery`);
+      this.#awaitDecisions(count, this.services.clock.now());
+    }
     this.#threePhase.recover(records, found.watermarks);
     this.#sweep();
+  }
+
+  /** Says when all that was in doubt after the restart is decided, and how long that took. */
+  #awaitDecisions(count: number, since: number): void {
+    const { timers, clock } = this.services;
+    timers.set(clock.now() + DOUBT_POLL_MS, () => {
+      this.#recoveryMs = clock.now() - since;
+      const left = this.#doubts().some(({ facts }) => facts.recovered);
+      if (left) return this.#awaitDecisions(count, since);
+      const took = Math.round(this.#recoveryMs);
+      this.services.log("success", `${count} transactions in doubt were decided in ${took} ms`);
+    });
   }
 
   drain(): void {
@@ -179,6 +217,7 @@ class Participant<Op> implements Role {
 
   stop(): void {
     this.#instances.clear();
+    this.#heuristics.clear();
     this.#threePhase.clear();
   }
 
@@ -189,6 +228,8 @@ class Participant<Op> implements Role {
       threePhase: this.#threePhase.census(),
       inDoubt: (census["inDoubt"] ?? 0) + this.#threePhase.open,
       oldestInDoubtMs: this.#oldestInDoubtMs(),
+      recoveryMs: this.#recoveryMs,
+      ...this.#heuristics.counts(),
       committed: this.#effects.committed + this.#threePhase.committed,
       lockedRows: this.#locks.size,
       lockWaiters: this.#locks.waiting,
@@ -197,15 +238,15 @@ class Participant<Op> implements Role {
     };
   }
 
+  #doubts(): Instance<ParticipantFacts>[] {
+    return [...this.#instances].filter((each) => this.#instances.describe(each) === "inDoubt");
+  }
+
   /** How long ago the oldest transaction that is in doubt got its locks, restarts included. */
   #oldestInDoubtMs(): number {
     const now = this.services.clock.wall();
-    let since = this.#threePhase.inDoubtSince(now);
-    for (const instance of this.#instances) {
-      if (this.#instances.describe(instance) !== "inDoubt") continue;
-      since = Math.min(since, instance.facts.grantedAt ?? now);
-    }
-    return now - since;
+    const sinces = this.#doubts().map(({ facts }) => facts.grantedAt ?? now);
+    return now - Math.min(this.#threePhase.inDoubtSince(now), ...sinces);
   }
 
   #open(): number {
@@ -220,13 +261,20 @@ class Participant<Op> implements Role {
   #needed(): unknown[] {
     return [
       ...checkpointRecords(this.#watermarks, (instance) => this.#instances.describe(instance)),
+      ...this.#heuristics.records(),
       ...this.#threePhase.records(),
     ];
   }
 
   // Instances --------------------------------------------------------------------------------
 
+  /** Where an operator has decided, another chart has taken the participant's place. */
+  #step(instance: Instance<ParticipantFacts>, event: ParticipantEvent): void {
+    if (!this.#heuristics.takes(instance.key, event)) this.#instances.step(instance, event);
+  }
+
   #begin(facts: ParticipantFacts): Instance<ParticipantFacts> {
+    facts.since = this.services.clock.wall();
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,

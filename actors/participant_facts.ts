@@ -43,6 +43,8 @@ export interface ParticipantConfig {
   readonly checkpointBytes?: number;
   /** Handed to the ledger's `seed` when the store is new. */
   readonly seed?: unknown;
+  /** Who speaks for the operator; nobody if not given. */
+  readonly overseer?: string;
 }
 
 /** Operations by shard. */
@@ -82,6 +84,10 @@ export interface ParticipantFacts {
   writes: Writes | undefined;
   /** Why it voted no. */
   refusal: Refusal | undefined;
+  /** When it began here, or was recovered; milliseconds since 1970. */
+  since: number;
+  /** It was in doubt when the role started. */
+  readonly recovered?: boolean;
 }
 
 /** Of a transaction that nobody has spoken for. */
@@ -103,6 +109,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
+    since: 0,
   };
 }
 
@@ -135,7 +142,7 @@ export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
   const locked = { keys, shared, writes };
   const own = { coordinator, peers: [...peers], you, epoch };
-  return { ...bareFacts(id), ...own, record, grantedAt, ...locked };
+  return { ...bareFacts(id), ...own, record, grantedAt, ...locked, recovered: true };
 }
 
 /** Whether a body is a `prepare`. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoordinatorConfig, CoordinatorFacts } from "./coordinator_facts.ts";
+import type { Timer, Timers } from "../runtime/timers.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 
@@ -53,6 +54,36 @@ export function retryPause(
   const pause = base * 2 ** Math.min(retries, MOST_DOUBLINGS) * (0.5 + chance);
   const end = Math.min(client?.metadata.deadline ?? Infinity, begunAt + config.voteTimeoutMs);
   return now + pause < end ? pause : undefined;
+}
+
+/** Transactions that pause before they are begun again. */
+export class Pauses {
+  readonly #open = new Map<Timer, () => void>();
+
+  constructor(private readonly timers: Timers) {}
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** @param until cluster instant in ms */
+  begin(until: number, over: () => void): void {
+    const timer = this.timers.set(until, () => {
+      this.#open.delete(timer);
+      over();
+    });
+    this.#open.set(timer, over);
+  }
+
+  /** Ends all of them now: whoever drains has not the time that they may add up to. */
+  cutShort(): void {
+    const open = [...this.#open];
+    this.#open.clear();
+    for (const [timer, over] of open) {
+      this.timers.cancel(timer);
+      over();
+    }
+  }
 }
 
 /** Whether a body is a `victim`. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.ts";
-import { nextReservation } from "../protocols/two_phase_commit/rules.ts";
+import type { CoordinatorRecord, TransactionId } from "../protocols/two_phase_commit/messages.ts";
+import { answerUnknown, nextReservation } from "../protocols/two_phase_commit/rules.ts";
 import type { Services } from "../runtime/role.ts";
 
 /** Numbers reserved with one forced record. */
@@ -60,6 +60,17 @@ export class Sequences {
   /** Numbers at or above were never given out. */
   get reservedUpTo(): number {
     return this.#durableUpTo;
+  }
+
+  /** What no record of a transaction means here. */
+  unknown({ log, sequence }: TransactionId): "abort" | "unknown" {
+    return answerUnknown({
+      ownsLog: log === this.services.store.id,
+      logComplete: true,
+      epochCurrent: true,
+      sequence,
+      reservedUpTo: this.#durableUpTo,
+    });
   }
 
   /** A transaction has begun. */

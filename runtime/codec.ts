@@ -40,6 +40,18 @@ export interface Metadata {
   readonly trace?: string;
 }
 
+/** How far a durable role's journal reaches. */
+export interface LogLength {
+  /** Identity of its store. */
+  readonly id: string;
+  /** Number of the last durable record when the frame was made. */
+  readonly durable: number;
+  /** The same when the role opened its store. */
+  readonly opened: number;
+  /** When that was, in milliseconds since 1970; tells one opening from another. */
+  readonly born: number;
+}
+
 /** One message as the receiver sees it. */
 export interface Envelope {
   /** Whom it is for. */
@@ -58,6 +70,8 @@ export interface Envelope {
   readonly clock: readonly number[];
   /** What it carries besides its body. */
   readonly metadata: Metadata;
+  /** Of the sender's journal, if it keeps one. */
+  readonly log?: LogLength;
 }
 
 /** An envelope on its way out: body already coded. */
@@ -117,7 +131,13 @@ export function decodeBody(bytes: Uint8Array): unknown {
 
 /** Codes a frame; the result is valid until the next call of this module's `encode*`. */
 export function encodeFrame(
-  header: { from: Address; incarnation: number; epoch: number; clock: readonly number[] },
+  header: {
+    from: Address;
+    incarnation: number;
+    epoch: number;
+    clock: readonly number[];
+    log?: LogLength | undefined;
+  },
   envelopes: readonly Outgoing[],
 ): Uint8Array {
   return writeFrame(header, envelopes) ?? encodeAnyFrame(header, envelopes);
@@ -126,11 +146,11 @@ export function encodeFrame(
 type Header = Parameters<typeof encodeFrame>[0];
 
 function writeFrame(
-  { from, incarnation, epoch, clock }: Header,
+  { from, incarnation, epoch, clock, log }: Header,
   envelopes: readonly Outgoing[],
 ): Uint8Array | undefined {
   writer.begin();
-  writer.array(6);
+  writer.array(log === undefined ? 6 : 7);
   writer.number(VERSION);
   writer.text(from);
   writer.number(incarnation);
@@ -145,6 +165,13 @@ function writeFrame(
     writer.bytes(bytes);
     if (metadata !== undefined) writer.value(metadata);
   }
+  if (log !== undefined) {
+    writer.array(4);
+    writer.text(log.id);
+    writer.number(log.durable);
+    writer.number(log.opened);
+    writer.number(log.born);
+  }
   return writer.end();
 }
 
@@ -152,18 +179,25 @@ function encodeAnyFrame(header: Header, envelopes: readonly Outgoing[]): Uint8Ar
   const items = envelopes.map((e) =>
     e.metadata === undefined ? [e.to, e.type, e.bytes] : [e.to, e.type, e.bytes, e.metadata]
   );
-  return encoder.encode([
-    VERSION,
-    header.from,
-    header.incarnation,
-    header.epoch,
-    header.clock,
-    items,
-  ]) as Uint8Array;
+  const { from, incarnation, epoch, clock, log } = header;
+  const frame: unknown[] = [VERSION, from, incarnation, epoch, clock, items];
+  if (log !== undefined) frame.push([log.id, log.durable, log.opened, log.born]);
+  return encoder.encode(frame) as Uint8Array;
 }
 
 function isClock(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function logOf(value: unknown): { readonly log?: LogLength } {
+  if (value === undefined) return {};
+  if (!Array.isArray(value) || value.length !== 4) throw new MalformedFrame("Bad frame header");
+  const [id, durable, opened, born] = value;
+  const numbers = [durable, opened, born].every((n) => Number.isFinite(n) && n >= 0);
+  if (typeof id !== "string" || id.length > 64 || !numbers) {
+    throw new MalformedFrame("Bad frame header");
+  }
+  return { log: { id, durable, opened, born } };
 }
 
 function metadataOf(value: unknown): Metadata {
@@ -187,7 +221,8 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
 }
 
 function readFrame(from: CborReader): Envelope[] {
-  if (from.array() !== 6 || from.number() !== VERSION) return from.refuse();
+  const parts = from.array();
+  if ((parts !== 6 && parts !== 7) || from.number() !== VERSION) return from.refuse();
   const sender = from.text();
   const incarnation = readCount(from), epoch = readCount(from);
   const clock: number[] = [];
@@ -200,7 +235,9 @@ function readFrame(from: CborReader): Envelope[] {
     const metadata = size === 4 ? metadataOf(from.value()) : {};
     envelopes.push({ to, from: sender, type, bytes, incarnation, epoch, clock, metadata });
   }
-  return envelopes;
+  if (parts === 6) return envelopes;
+  const { log } = logOf(from.value());
+  return log === undefined ? from.refuse() : envelopes.map((each) => ({ ...each, log }));
 }
 
 function readCount(from: CborReader): number {
@@ -210,13 +247,16 @@ function readCount(from: CborReader): number {
 
 function decodeAnyFrame(bytes: Uint8Array): Envelope[] {
   const frame = decode(bytes);
-  if (!Array.isArray(frame) || frame.length !== 6) throw new MalformedFrame("Not a frame");
+  if (!Array.isArray(frame) || frame.length < 6 || frame.length > 7) {
+    throw new MalformedFrame("Not a frame");
+  }
   const [version, from, incarnation, epoch, clock, items] = frame;
   if (version !== VERSION) throw new MalformedFrame(`Unknown frame version ${String(version)}`);
   if (
     typeof from !== "string" || !Number.isSafeInteger(incarnation) ||
     !Number.isSafeInteger(epoch) || !isClock(clock) || !Array.isArray(items)
   ) throw new MalformedFrame("Bad frame header");
+  const log = logOf(frame[6]);
   return items.map((item: unknown): Envelope => {
     if (!Array.isArray(item)) throw new MalformedFrame("Bad envelope");
     const [to, type, body, metadata] = item;
@@ -232,6 +272,7 @@ function decodeAnyFrame(bytes: Uint8Array): Envelope[] {
       epoch,
       clock,
       metadata: metadataOf(metadata),
+      ...log,
     };
   });
 }

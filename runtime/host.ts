@@ -16,6 +16,7 @@ import { GroupCommit } from "./group_commit.ts";
 import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
 import { isOversized, Outbox, type Traffic } from "./outbox.ts";
+import { LOG, LOST_TAIL, PeerLogs } from "./peer_logs.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
 import {
   type LogKind,
@@ -33,8 +34,7 @@ import type { AnyStateMachine } from "./xstate_types.ts";
 export type * from "./host_hooks.ts";
 
 /** After some turns in a row with a full mailbox ahead, the next try waits this long. */
-const BLOCKED_RETRY_MS = 0.5;
-const EAGER_RETRIES = 4;
+const BLOCKED_RETRY_MS = 0.5, EAGER_RETRIES = 4;
 const OPEN_STATES: ReadonlySet<string> = new Set(["serving", "draining", "drained"]);
 /** Messages about a role's life are taken from its own node and from its process only. */
 const LIFE: ReadonlySet<string> = new Set(["$start", "$drain", "$stop", "$flush", "$persist"]);
@@ -53,6 +53,7 @@ export class Host implements Services {
   readonly #asks: Asks;
   readonly #dead: DeadLetters;
   readonly #journal: GroupCommit;
+  readonly #peerLogs: PeerLogs = new PeerLogs(this, () => this.#journal.store);
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
   #blockedTurns = 0;
   #turning = false;
@@ -80,6 +81,7 @@ export class Host implements Services {
       },
       undefined,
       hooks.witness,
+      () => this.#peerLogs.own,
     );
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
       hooks.witness?.delivered(envelope);
@@ -239,6 +241,7 @@ export class Host implements Services {
 
   #dispatch(envelope: Envelope, body: unknown): void {
     this.#traffic.delivered++;
+    if (!this.#peerLogs.admits(envelope)) return this.#refuse("lostTail", envelope);
     if (envelope.type.startsWith("$")) return this.#system(envelope, body);
     const { messages } = this.#role;
     // The type is a stranger's word: "constructor" must not be found.
@@ -275,6 +278,9 @@ export class Host implements Services {
         return this.#life.persist(envelope);
       case "$stats":
         return this.reply(envelope, this.stats());
+      case LOG: // It has said all in the head of its frame.
+      case LOST_TAIL:
+        return this.#peerLogs.told(body, from);
       case "$ping":
         return this.reply(envelope, { state: this.state });
       default:
@@ -299,7 +305,7 @@ export class Host implements Services {
 
   /** Opens the store; called by roles that keep one, in `recover`. */
   openStore(): Store {
-    return this.#journal.open();
+    return this.#peerLogs.opened(this.#journal.open());
   }
 
   /** Envelopes it has: on the wire towards it, and in frames that full mailboxes refused. */

@@ -179,6 +179,11 @@ export class Instances<
     this.#byKey.delete(instance.key);
   }
 
+  /** Ends a life without a step: something else takes its place. What it is still told is lost. */
+  drop(instance: Instance<F>): void {
+    if (this.#byKey.get(instance.key) === instance) this.#remove(instance);
+  }
+
   /** How many instances are in each state. */
   census(): Record<string, number> {
     const census: Record<string, number> = {};

@@ -35,6 +35,7 @@
  */
 export * from "./actor.ts";
 export * from "./codec.ts";
+export * from "./journal_chain.ts";
 export * from "./engine.ts";
 export * from "./histogram.ts";
 export * from "./host.ts";

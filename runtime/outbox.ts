@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { encodeFrame, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
+import { encodeFrame, type LogLength, MAX_FRAME_BYTES, type Outgoing } from "./codec.ts";
 import { InFlight } from "./in_flight.ts";
 import { LOCAL_LINK, transit } from "./link_model.ts";
 import type {
@@ -87,6 +87,7 @@ export class Outbox {
     private readonly dead: (reason: DeadLetterReason, envelope: Outgoing) => void,
     private readonly limits: OutboxLimits = LIMITS,
     private readonly witness?: Witness,
+    private readonly log: () => LogLength | undefined = () => undefined,
   ) {}
 
   /** Takes an envelope for the end of the turn. */
@@ -197,7 +198,10 @@ export class Outbox {
         const charged = copy === 0 ? envelopes : [];
         if (lane.parked.length > 0 || !this.#transmit(destination, lane, frame, charged)) {
           // The coder reuses its buffer: what is kept must be a copy.
-          lane.parked.push({ frame: { ...frame, bytes: bytes.slice() }, envelopes: charged });
+          lane.parked.push({
+            frame: { ...frame, bytes: new Uint8Array(bytes) },
+            envelopes: charged,
+          });
         }
       });
       if (lane.parked.length > 0) return true;
@@ -221,6 +225,7 @@ export class Outbox {
       incarnation: this.ports.transport.incarnation,
       epoch: this.epoch(),
       clock: this.ports.nodeClock.tick(),
+      log: this.log(),
     }, envelopes);
     return { envelopes, bytes };
   }

@@ -34,7 +34,8 @@ export type DeadLetterReason =
   | "invalidBody"
   | "oldIncarnation"
   | "notServing"
-  | "forbidden";
+  | "forbidden"
+  | "lostTail";
 
 /** What was not delivered, and why. Nothing vanishes. */
 export interface DeadLetter {

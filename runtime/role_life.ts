@@ -18,6 +18,8 @@ import type { Timers } from "./timers.ts";
 const POLL_MS = 5;
 /** How long a full or busy mailbox is waited for with the last answers. */
 const LAST_WORDS_MS = 500;
+/** What it knows is complete from the end of recovery until it is told to stop. */
+const PERSISTS: ReadonlySet<string> = new Set(["serving", "draining", "drained"]);
 const STARTABLE: ReadonlySet<string> = new Set(["starting", "recovering", "serving"]);
 
 /** What a life needs of its host. */
@@ -130,7 +132,8 @@ export class RoleLife {
   /** Answers when everything the role has to keep is durable. */
   persist(asker: Envelope): void {
     const { journal, role } = this.#parts;
-    if (journal.store !== undefined) role.persist?.();
+    // A role that stops has let go of what a checkpoint would keep, and would keep nothing.
+    if (journal.store !== undefined && PERSISTS.has(this.state)) role.persist?.();
     journal.force();
     this.#whenever(() => !journal.store?.dirty, asker);
   }

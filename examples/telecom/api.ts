@@ -16,6 +16,8 @@
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
  * | `fault.exit` | role | done | operator |
  * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
+ * | `transactions.list` | none | transactions, heuristics, silent | operator |
+ * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |
  *
  * Faults are refused unless the cluster was started with `--faults`.
@@ -29,11 +31,14 @@ import type {
   FaultMethod,
   FaultParams,
   MethodName,
+  OperatorMethod,
+  OperatorParams,
   ReadMethod,
   ReadParams,
   WriteMethod,
   WriteParams,
 } from "./methods.ts";
+import { operatorMethods } from "./operator_methods.ts";
 import {
   also,
   amount,
@@ -41,17 +46,14 @@ import {
   balance,
   bounds,
   change,
-  type Fields,
   idempotencyKey,
   imsi,
   instant,
-  links,
   list,
   msisdn,
   node,
   object,
   oneOf,
-  role,
   session,
   type Shape,
   version,
@@ -74,10 +76,10 @@ export interface Method {
   /** What it does, in a sentence. */
   readonly summary: string;
   /**
-   * `read` looks rows up; `write` runs a transaction; `fault` breaks something on purpose; `local`
-   * is answered by the gateway.
+   * `read` looks rows up; `write` runs a transaction; `fault` breaks something on purpose;
+   * `operator` is about transactions; `local` is answered by the gateway.
    */
-  readonly kind: "read" | "write" | "fault" | "local";
+  readonly kind: "read" | "write" | "fault" | "operator" | "local";
   /** What it takes. */
   readonly params: Shape;
   /** What it gives. */
@@ -108,11 +110,6 @@ const adjustment = object(
 /** Whether each name comes once. */
 function unique(names: readonly string[]): boolean {
   return new Set(names).size === names.length;
-}
-
-function fault(summary: string, params: Fields): Method {
-  const result = object({ done: yes });
-  return { summary, kind: "fault", params: object(params), result, roles: operator, errors: [] };
 }
 
 /** The table: every method by name. */
@@ -235,9 +232,7 @@ export const methods: { readonly [M in MethodName]: Method } = {
     own: "msisdn",
     errors: ["unknown_subscriber"],
   },
-  "fault.exit": fault("End a role without a word; its supervisor starts it again", { role }),
-  "fault.partition": fault("Cut links, each in one direction", { links }),
-  "fault.heal": fault("Mend links that were cut", { links }),
+  ...operatorMethods,
   "rpc.discover": {
     summary: "This API, as an OpenRPC document",
     kind: "local",
@@ -253,6 +248,7 @@ export type Call =
   | { [M in WriteMethod]: CallOf<M, "write", WriteParams[M]> }[WriteMethod]
   | { [M in ReadMethod]: CallOf<M, "read", ReadParams[M]> }[ReadMethod]
   | { [M in FaultMethod]: CallOf<M, "fault", FaultParams[M]> }[FaultMethod]
+  | { [M in OperatorMethod]: CallOf<M, "operator", OperatorParams[M]> }[OperatorMethod]
   | CallOf<"rpc.discover", "local", Readonly<Record<never, never>>>;
 
 /** One method's request. */

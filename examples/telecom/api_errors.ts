@@ -56,7 +56,9 @@ export type ErrorName =
   | "balance_limit"
   | "body_too_large"
   | "batch_too_large"
-  | "condition_failed";
+  | "condition_failed"
+  | "decision_known"
+  | "not_in_doubt";
 
 /** The table: every error by name. */
 export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
@@ -93,6 +95,8 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   batch_too_large: none(-32016, "The batch has too many requests"),
   condition_failed: none(-32017, "A balance is not what the request demands"),
   protocol_refused: none(-32018, "The transaction may not be decided by three-phase commit"),
+  decision_known: none(-32019, "The decision is known, or is being made"),
+  not_in_doubt: none(-32020, "The transaction is not in doubt"),
 };
 
 /** An error as it goes to a client. */
@@ -103,6 +107,8 @@ export type ApiError = {
     readonly outcome: Outcome;
     readonly retryable: boolean;
     readonly reason: string;
+    /** With `overloaded`: how long to wait before trying again, in milliseconds. */
+    readonly retryAfterMs?: number;
   };
 };
 
@@ -116,6 +122,13 @@ export function apiError(name: ErrorName, message?: string, reason: string = nam
   const kind = apiErrors[name];
   const { code, outcome, retryable } = kind;
   return { code, message: message ?? kind.message, data: { outcome, retryable, reason } };
+}
+
+/** The error of a server that has too much to do, with when to come back. */
+export function overloaded(retryAfterMs: number, reason: string = "overloaded"): ApiError {
+  const { code, data } = apiError("overloaded", undefined, reason);
+  const message = `The server has too much to do: retry after ${retryAfterMs} ms`;
+  return { code, message, data: { ...data, retryAfterMs } };
 }
 
 /** Whether a word is an error's name. */

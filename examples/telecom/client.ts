@@ -6,14 +6,21 @@
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
-import type { FaultParams, MethodName, ReadParams, WriteParams } from "./methods.ts";
+import type { ClusterTransactions } from "../../actors/oversight.ts";
+import type {
+  FaultParams,
+  MethodName,
+  OperatorParams,
+  ReadParams,
+  WriteParams,
+} from "./methods.ts";
 import type { Value } from "../../actors/ledger.ts";
 
 /** Why a request that could not be handed over was certainly not begun. */
 const NOT_BEGUN: ReadonlySet<string> = new Set(["unreachable", "full", "notServing"]);
 
 /** What each method takes. */
-export type ParamsByMethod = WriteParams & ReadParams & FaultParams & {
+export type ParamsByMethod = WriteParams & ReadParams & FaultParams & OperatorParams & {
   "rpc.discover": Readonly<Record<never, never>>;
 };
 
@@ -68,6 +75,13 @@ export type ResultByMethod = {
   "fault.exit": { readonly done: true };
   "fault.partition": { readonly done: true };
   "fault.heal": { readonly done: true };
+  "transactions.list": ClusterTransactions;
+  "transactions.resolve": {
+    readonly id: string;
+    readonly decision: "commit" | "abort";
+    /** Addresses of those that were in doubt, and are not any more. */
+    readonly participants: readonly string[];
+  };
   "rpc.discover": Readonly<Record<string, Value>>;
 };
 

@@ -13,9 +13,10 @@ import { DataFolder } from "./data_folder.ts";
 import { writeFileDurably } from "./durable_file.ts";
 import { History } from "./history.ts";
 import { reserveAddress } from "./listen_address.ts";
-import { loadProfile } from "./profile_loader.ts";
+import { checkProfile, loadProfile } from "./profile_loader.ts";
 import type { Profile } from "./profiles.ts";
 import { seedMsisdn } from "./rows.ts";
+import { salvageStores } from "./salvage.ts";
 import { chooseScreen, StatusDisplay, writeAll } from "./status_display.ts";
 import { StopSignals } from "./stop_signals.ts";
 import { TokenSource } from "./token_source.ts";
@@ -38,7 +39,7 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
 }
 
 async function runCluster(options: ClusterOptions): Promise<number> {
-  const profile = await readProfile(options.profile);
+  const profile = adjust(await readProfile(options.profile), options.settings);
   const { data: path, subscribers } = options;
   const folder = await DataFolder.open({ path, profile, subscribers });
   const signals = new StopSignals(() => {
@@ -47,6 +48,7 @@ async function runCluster(options: ClusterOptions): Promise<number> {
   });
   const display = new StatusDisplay(chooseScreen(options.json));
   try {
+    if (options.salvage) salvage(folder);
     const tokens = new TokenSource(folder.keys.privateKey);
     const address = reserveAddress(options.http.hostname, options.http.port);
     if (options.tokenFile !== undefined) await writeTokens(options.tokenFile, tokens);
@@ -81,6 +83,19 @@ export async function readProfile(nameOrFile: string): Promise<Profile> {
   const loaded = loadProfile(text);
   if (loaded.ok) return loaded.profile;
   throw new CommandError(loaded.error);
+}
+
+function salvage(folder: DataFolder): void {
+  const lines = salvageStores(folder.path, folder.stores, Date.now());
+  if (lines.length === 0) lines.push("nothing is damaged");
+  for (const line of lines) writeAll(Deno.stderr, `salvage: ${line}\n`);
+}
+
+/** A profile with other settings, checked like one that was written so. */
+function adjust(profile: Profile, settings: ClusterOptions["settings"]): Profile {
+  const checked = checkProfile({ ...profile, settings: { ...profile.settings, ...settings } });
+  if (checked.ok) return checked.profile;
+  throw new CommandError(checked.error);
 }
 
 async function writeTokens(file: string, tokens: TokenSource): Promise<void> {

@@ -33,6 +33,13 @@ export interface ClusterOptions {
   readonly json: boolean;
   /** Where to write every operation of the traffic to. */
   readonly history: string | undefined;
+  /** What differs from the settings of the profile. */
+  readonly settings: {
+    readonly maxConcurrentTransactions?: number;
+    readonly transactionTimeoutMs?: number;
+  };
+  /** What to do about damaged journals: refuse, or keep what is sound. */
+  readonly salvage: boolean;
 }
 
 const VALUES = [
@@ -46,9 +53,12 @@ const VALUES = [
   "seed",
   "report",
   "history",
+  "max-transactions",
+  "transaction-timeout",
 ] as const;
 const MAX_LOAD = 1_000_000;
 const MAX_SUBSCRIBERS = 10_000_000;
+const MAX_TRANSACTIONS = 1_000_000;
 const MAX_SEED = 2 ** 32 - 1;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -79,6 +89,14 @@ The first line on standard error once it serves is "ready URL".
   --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:
                        {id, client, op, args, at_us} before it is sent, and
                        {id, at_us, result | error} when it has returned
+  --max-transactions N most transactions that a coordinator runs at once, 1 to ${MAX_TRANSACTIONS};
+                       more are refused, sessions first, provisioning last (default 1000, or what
+                       the profile says)
+  --transaction-timeout DURATION
+                       until a transaction that is not decided is aborted; above the profile's
+                       lock timeout, lease and resend delay (default 5s, or what the profile says)
+  --salvage            with --data: journals that are damaged are not refused; what is sound in
+                       them is kept, what is dropped is told, and they become other logs
   --help               print this
 
 Ctrl-C or SIGTERM stops it in order, within 5 seconds; a second Ctrl-C ends it at once.
@@ -98,7 +116,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   const strays: string[] = [];
   const given = parseArgs([...args], {
     string: VALUES,
-    boolean: ["fast", "faults", "help"],
+    boolean: ["fast", "faults", "help", "salvage"],
     alias: { help: "h" },
     unknown: (arg) => {
       strays.push(arg);
@@ -109,7 +127,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
   const empty = VALUES.find((name) => given[name] === "");
   if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
-  const switched = args.find((arg) => /^--(?:fast|faults|help)=(?!true$|false$)/.test(arg));
+  const switched = args.find((arg) => /^--(?:fast|faults|help|salvage)=(?!true$|false$)/.test(arg));
   if (switched !== undefined) strays.push(switched);
   const [stray] = strays;
   if (stray !== undefined) throw refuse(stray);
@@ -136,7 +154,32 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     faults: given.faults,
     json: report === "json",
     history: text("history"),
+    settings: {
+      ...named(
+        "maxConcurrentTransactions",
+        map(
+          text("max-transactions"),
+          (value) => readInteger("max-transactions", value, 1, MAX_TRANSACTIONS),
+        ),
+      ),
+      ...named(
+        "transactionTimeoutMs",
+        map(text("transaction-timeout"), (value) => readDuration(value, "transaction-timeout")),
+      ),
+    },
+    salvage: readSalvage(given.salvage, text("data")),
   };
+}
+
+function named<K extends string>(name: K, value: number | undefined): { [N in K]?: number } {
+  return (value === undefined ? {} : { [name]: value }) as { [N in K]?: number };
+}
+
+function readSalvage(salvage: boolean, data: string | undefined): boolean {
+  if (salvage && data === undefined) {
+    throw new CommandError("Cannot salvage without --data: a fresh folder has nothing in it");
+  }
+  return salvage;
 }
 
 function map<T>(value: string | undefined, read: (value: string) => T): T | undefined {
@@ -152,12 +195,13 @@ function quote(text: string): string {
   return JSON.stringify(text.slice(0, 80));
 }
 
-function readDuration(text: string): number {
+function readDuration(text: string, name = "for"): number {
   const [, digits = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Number(digits) * (UNITS_MS[unit] ?? 0);
   if (ms > 0) return ms;
   throw new CommandError(
-    `Cannot read --for: it must be a duration above 0 such as 10s, 500ms or 2m, got ${quote(text)}`,
+    `Cannot read --${name}: it must be a duration above 0 such as 10s, 500ms or 2m, got ` +
+      quote(text),
   );
 }
 

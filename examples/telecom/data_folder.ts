@@ -106,6 +106,11 @@ export class DataFolder {
     return BigInt(this.record.expected);
   }
 
+  /** Names of the stores that are kept in it. */
+  get stores(): readonly string[] {
+    return this.record.stores;
+  }
+
   /** The cluster has started: from now on a store that is missing is a loss. */
   async keepStores(files: readonly string[]): Promise<void> {
     const stores = [...files].sort();

@@ -275,7 +275,10 @@ function portAccount(operation: Of<"port-account">, draft: Draft): Step {
     const message = `Cannot port ${msisdn}: it is on SIM ${toImsi} already`;
     return { refusal: refuse("duplicate_imsi", message) };
   }
-  const { version } = draft.update(account, { imsi: toImsi });
+  const { version } = draft.update(account, {
+    imsi: toImsi,
+    binding: (account.binding ?? 0) + 1,
+  });
   draft.entries.add(sessionsEntry(msisdn));
   return { answer: { msisdn, imsi: toImsi, version } };
 }
@@ -308,6 +311,7 @@ function openSession(operation: Of<"open-session">, draft: Draft): Step {
   if (key === undefined || !key.startsWith(shardName(shardOf(msisdn)))) {
     return { refusal: refuse("unknown_session", `Cannot open ${session} for ${msisdn}`) };
   }
-  draft.put(key, { msisdn, imsi: account.imsi, expiresAt });
+  const { imsi, binding = 0 } = account;
+  draft.put(key, { msisdn, imsi, expiresAt, ...(binding === 0 ? {} : { binding }) });
   return { answer: { session } };
 }

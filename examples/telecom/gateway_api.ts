@@ -12,7 +12,7 @@ import type { Look } from "../../actors/edge_cache.ts";
 import { isFate } from "../../actors/transact.ts";
 import type { ReadReply } from "../../actors/reader.ts";
 import { authorize, authorizeResult, type Call, checkCall } from "./api.ts";
-import { apiError, errorOfRefusal } from "./api_errors.ts";
+import { apiError, errorOfRefusal, overloaded } from "./api_errors.ts";
 import {
   answerRefused,
   callError,
@@ -21,6 +21,7 @@ import {
   isLookup,
   orderFault,
   otherShards,
+  priorityOf,
   readError,
   type WriteCall,
 } from "./gateway_calls.ts";
@@ -34,6 +35,7 @@ import {
   type Result,
 } from "./json_rpc.ts";
 import type { Value } from "../../actors/ledger.ts";
+import { operate } from "./gateway_operator.ts";
 import { openRpcDocument } from "./openrpc.ts";
 import { plan, type PlanContext } from "./plan.ts";
 import type { Protocols } from "./profiles.ts";
@@ -64,9 +66,6 @@ const TOKENS = 10_000;
 const REPLANS = 4;
 /** Renew a popular entry when less than this share of its lease is left. */
 const RENEW_SHARE = 0.5;
-
-/** What matters more where one of two writes has to give way. */
-const PRIORITY = { subscriber: 0, operator: 1 } as const;
 
 type ReadCall = Extract<Call, { kind: "read" }>;
 
@@ -104,8 +103,10 @@ class TelecomApi implements GatewayApplication {
   }
 
   refuse(reason: "tooLarge" | "overloaded" | "unavailable" | "timeout"): string {
-    const name = reason === "tooLarge" ? "body_too_large" : reason;
-    const entry = alone(apiError(name)).entries[0]!;
+    const error = reason === "overloaded"
+      ? overloaded(this.gateway.retryAfterMs)
+      : apiError(reason === "tooLarge" ? "body_too_large" : reason);
+    const entry = alone(error).entries[0]!;
     return respond(false, [responseTo(entry)])!;
   }
 
@@ -197,6 +198,7 @@ class TelecomApi implements GatewayApplication {
     const denied = authorize(call, caller);
     if (denied !== undefined) return failure(denied);
     if (call.kind === "fault") return await orderFault(this.gateway, call, caller);
+    if (call.kind === "operator") return await operate(this.gateway, call, caller);
     return call.kind === "read" ? await this.#query(call, caller) : await this.#write(call, caller);
   }
 
@@ -235,7 +237,7 @@ class TelecomApi implements GatewayApplication {
     for (let hops = 0; shard !== undefined && hops < 4; hops++) {
       const also = hops === 0 ? otherShards(query) : [];
       const call = await this.gateway.read(shard, { query, rows: [...rows] }, keep, also);
-      if (!call.ok) return failure(readError(call));
+      if (!call.ok) return failure(readError(call, this.gateway.retryAfterMs));
       if (!isReadReply(call.value)) return failure(apiError("internal_error"));
       const reply: ReadReply = call.value;
       for (const [key, value] of reply.rows) rows.set(key, value);
@@ -277,11 +279,11 @@ class TelecomApi implements GatewayApplication {
       const request = {
         shards,
         answerShard,
-        priority: PRIORITY[caller.role],
+        priority: priorityOf(call),
         ...(protocol === undefined ? {} : { protocol }),
       };
       const done = await this.gateway.transact(request, this.config.attempts);
-      if (!done.ok) return failure(callError(done));
+      if (!done.ok) return failure(callError(done, this.gateway.retryAfterMs));
       if (!isFate(done.value)) return failure(apiError("internal_error"));
       const fate = done.value;
       if (fate.outcome === "committed") return { ok: true, result: fate.answer as Value };

@@ -7,8 +7,9 @@ import type { CallResult } from "../../actors/caller.ts";
 import type { Fault, FaultAnswer, FaultOrder } from "../../actors/faults.ts";
 import { type Gateway, isReadReply } from "../../actors/gateway.ts";
 import type { Refusal } from "../../actors/ledger.ts";
+import { HIGHEST_PRIORITY } from "../../protocols/two_phase_commit/admission.ts";
 import type { Call } from "./api.ts";
-import { type ApiError, apiError, errorOfRefusal } from "./api_errors.ts";
+import { type ApiError, apiError, errorOfRefusal, overloaded } from "./api_errors.ts";
 import type { Result } from "./json_rpc.ts";
 import { argumentsHash } from "./plan.ts";
 import type { ReadQuery } from "./reads.ts";
@@ -54,6 +55,12 @@ export function isLookup(error: ApiError): boolean {
     error.code === apiError("expired_session").code;
 }
 
+/** What is turned away last comes highest: what makes subscribers, then what moves their money. */
+export function priorityOf({ method }: WriteCall): number {
+  if (method === "session.open") return 0;
+  return method === "sim.provision" || method === "number.port" ? HIGHEST_PRIORITY : 1;
+}
+
 /** The account whose shard keeps the idempotency key. */
 function firstAccount(call: WriteCall): string {
   if (call.method === "account.transfer") return call.params.from;
@@ -75,14 +82,16 @@ export function firstShard({ params }: ReadQuery): number {
 }
 
 /** Nothing was changed by a read that failed. */
-export function readError({ reason }: Failed): ApiError {
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
+export function readError({ reason }: Failed, retryAfterMs: number): ApiError {
+  if (reason === "overloaded") return overloaded(retryAfterMs);
+  return apiError("unavailable", undefined, reason);
 }
 
 /** A write that failed may have been done. */
-export function callError({ reason, unknown }: Failed): ApiError {
+export function callError({ reason, unknown }: Failed, retryAfterMs: number): ApiError {
   if (unknown) return apiError("timeout");
-  return apiError(reason === "overloaded" ? "overloaded" : "unavailable", undefined, reason);
+  if (reason === "overloaded") return overloaded(retryAfterMs);
+  return apiError("unavailable", undefined, reason);
 }
 
 /**

@@ -85,6 +85,21 @@ export type FaultParams = {
 
 /** A link in one direction. */
 export type Link = { readonly from: string; readonly to: string };
+/** What a look at transactions, or a decision about one, takes, by method. */
+export type OperatorParams = {
+  "transactions.list": Readonly<Record<never, never>>;
+  "transactions.resolve": Resolve;
+};
+
+/** Parameters of `transactions.resolve`. */
+export type Resolve = {
+  readonly id: string;
+  readonly decision: "commit" | "abort";
+  readonly reason: string;
+};
+
+/** A method about transactions themselves. */
+export type OperatorMethod = keyof OperatorParams;
 
 /** A method that changes rows, through a transaction. */
 export type WriteMethod = keyof WriteParams;
@@ -108,4 +123,4 @@ export type ReadMethod = keyof ReadParams;
 export type FaultMethod = keyof FaultParams;
 
 /** Every method of the API. */
-export type MethodName = WriteMethod | ReadMethod | FaultMethod | "rpc.discover";
+export type MethodName = WriteMethod | ReadMethod | FaultMethod | OperatorMethod | "rpc.discover";

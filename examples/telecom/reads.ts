@@ -96,7 +96,8 @@ function answerSession(session: string, rows: Rows, nowMs: number): ReadAnswer {
     const ended = new Date(row.expiresAt).toISOString();
     return { ok: false, reason: refuse("expired_session", `The session ended at ${ended}`) };
   }
-  if (accountOf(row.msisdn, rows)?.imsi !== row.imsi) {
+  const account = accountOf(row.msisdn, rows);
+  if (account?.imsi !== row.imsi || (account.binding ?? 0) !== (row.binding ?? 0)) {
     const message = "The session ended when its number moved to another SIM";
     return { ok: false, reason: refuse("expired_session", message) };
   }

@@ -30,6 +30,8 @@ export type Account = {
   readonly msisdn: string;
   /** The SIM the number is on. */
   readonly imsi: string;
+  /** How often the number was ported; left out as long as it never was. */
+  readonly binding?: number;
   /** The edge node that caches the subscriber, such as `edge-2`. */
   readonly homeEdge: string;
   /** Integer cents, never negative, at most {@linkcode MAX_CENTS}. */
@@ -48,6 +50,8 @@ export type SessionRow = {
   readonly msisdn: string;
   /** The SIM that opened it: the session ends when the number moves to another. */
   readonly imsi: string;
+  /** That of the account when it was opened: the session stays ended when the number comes back. */
+  readonly binding?: number;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
 };

@@ -183,6 +183,35 @@ export const links: Shape = list(
   "Links, each in one direction",
 );
 
+/** The id of a transaction. */
+export const transactionId: Shape = text(
+  "The log of its coordinator, a colon, and its number in it, as transactions.list gives it",
+  /^[0-9a-f-]{36}:(0|[1-9]\d{0,15})$/,
+  "an id such as transactions.list gives",
+);
+
+/** What an operator decides. */
+export const decision: Shape = text("commit or abort", /^(?:commit|abort)$/, "commit or abort");
+
+/** Why an operator decides so. */
+export const reason: Shape = text(
+  "Why, for the audit",
+  /^[^\p{Cc}]{1,200}$/u,
+  "1 to 200 characters without line breaks",
+);
+
+/** A list of objects. */
+export const records: Shape = {
+  schema: v.array(v.record(v.string(), v.unknown())),
+  json: { type: "array", items: { type: "object" } },
+};
+
+/** A list of addresses of roles. */
+export const addresses: Shape = {
+  schema: v.array(v.string()),
+  json: { type: "array", items: { type: "string" } },
+};
+
 /** Always true. */
 export const yes: Shape = {
   schema: v.literal(true),

@@ -62,6 +62,9 @@ export type LeaseHolder = {
 /** What became of a transaction. */
 export type Outcome = "commit" | "abort";
 
+/** What an operator decided, or `hazard` where the log cannot tell whether anything was applied. */
+export type HeuristicOutcome = Outcome | "hazard";
+
 /** Asks for a vote. `lowest`: every id of this log below it has ended. `peers`: the addresses of all durable participants; `you`: the receiver's index among them; `epoch`: the roster epoch in which the transaction began, the same when it is sent again; `standing`: what speaks for it when one of a deadlock must be chosen. */
 export type Prepare = {
   readonly type: "prepare";
@@ -197,13 +200,26 @@ export type CommitRecord = {
  * - `refused` (forced): it never voted, and now never will; a peer has been told so.
  * - `watermark` (lazy): ids of `log` below `lowest` have ended. Later records of this journal never
  *   become durable without it, so what it allows to be dropped is dropped only along with it.
+ * - `heuristic` (forced): an operator ended the doubt; the locks are gone, the outcome is not known.
  */
 export type ParticipantRecord =
   | PreparedRecord
+  | HeuristicRecord
   | { readonly kind: "committed"; readonly id: TransactionId }
   | { readonly kind: "aborted"; readonly id: TransactionId }
   | { readonly kind: "refused"; readonly id: TransactionId }
   | { readonly kind: "watermark"; readonly log: string; readonly lowest: number };
+
+/** An operator's decision about a prepared transaction, and who took it, when and why. */
+export type HeuristicRecord = {
+  readonly kind: "heuristic";
+  readonly id: TransactionId;
+  readonly decision: HeuristicOutcome;
+  readonly operator: string;
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+};
 
 /** The participant's promise to commit if told so. `holders` are in it because a restarted store has forgotten its leases, and its vote must be the same. */
 export type PreparedRecord = {

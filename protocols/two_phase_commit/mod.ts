@@ -35,7 +35,9 @@
  *
  * @module
  */
+export * from "./admission.ts";
 export * from "./coordinator.ts";
+export * from "./heuristic.ts";
 export * from "./holder.ts";
 export * from "./messages.ts";
 export * from "./participant.ts";

@@ -10,6 +10,7 @@ import {
   type CommitRecord,
   type CoordinatorRecord,
   formatTransactionId,
+  type HeuristicRecord,
   type Outcome,
   type ParticipantRecord,
   type PreparedRecord,
@@ -32,10 +33,18 @@ export type CoordinatorRecovery = {
 export type ParticipantRecovery = {
   /** Voted yes (or about to), outcome unknown, by log and sequence: `recovered` as `inDoubt`. Their locks are taken again before anything else is served. */
   readonly inDoubt: readonly PreparedRecord[];
+  /** Decided by an operator, the real outcome unknown still: they hold no locks, and go on asking. */
+  readonly heuristics: readonly HeuristicRecovery[];
   /** Outcomes to be kept until the watermark passes: `recovered` as `committed` or `aborted`. */
   readonly finished: readonly { readonly id: TransactionId; readonly outcome: Outcome }[];
   /** The watermark of each coordinator log. */
   readonly watermarks: Readonly<Record<string, number>>;
+};
+
+/** A heuristic decision that is not settled, and the promise it is about. */
+export type HeuristicRecovery = {
+  readonly heuristic: HeuristicRecord;
+  readonly prepared: PreparedRecord;
 };
 
 /**
@@ -86,15 +95,18 @@ export function retainedByCoordinator(
  * the coordinator presumes the abort once more.
  */
 export function recoverParticipant(records: readonly ParticipantRecord[]): ParticipantRecovery {
-  const { prepared, outcomes, lowest } = readParticipant(records);
-  const inDoubt = [...prepared].filter(([key]) => !outcomes.has(key)).map(([, record]) => record)
-    .sort(byId);
+  const { prepared, outcomes, lowest, decided } = readParticipant(records);
+  const open = [...prepared].filter(([key]) => !outcomes.has(key));
+  const inDoubt = open.filter(([key]) => !decided.has(key)).map(([, record]) => record).sort(byId);
+  const heuristics = open.filter(([key]) => decided.has(key))
+    .map(([key, prepared]) => ({ heuristic: decided.get(key)!, prepared }))
+    .sort((a, b) => byId(a.prepared, b.prepared));
   const finished = [...outcomes.values()]
     .filter(({ id }) => id.sequence >= (lowest.get(id.log) ?? 0))
     .map(({ kind, id }) => ({ id, outcome: kind === "committed" ? "commit" : "abort" } as const))
     .sort(byId);
   const watermarks = Object.fromEntries([...lowest].sort(([a], [b]) => compare(a, b)));
-  return { inDoubt, finished, watermarks };
+  return { inDoubt, heuristics, finished, watermarks };
 }
 
 /**
@@ -105,13 +117,14 @@ export function recoverParticipant(records: readonly ParticipantRecord[]): Parti
 export function retainedByParticipant(
   records: readonly ParticipantRecord[],
 ): readonly ParticipantRecord[] {
-  const { inDoubt } = recoverParticipant(records);
+  const { inDoubt, heuristics } = recoverParticipant(records);
   const { outcomes, lowest } = readParticipant(records);
   const watermarks = [...lowest].sort(([a], [b]) => compare(a, b))
     .map(([log, lowest]) => ({ kind: "watermark", log, lowest } as const));
   const kept = [...outcomes.values()]
     .filter(({ id }) => id.sequence >= (lowest.get(id.log) ?? 0)).sort(byId);
-  return [...watermarks, ...kept, ...inDoubt];
+  const open = heuristics.flatMap(({ heuristic, prepared }) => [prepared, heuristic]);
+  return [...watermarks, ...kept, ...inDoubt, ...open];
 }
 
 type OutcomeRecord = Extract<ParticipantRecord, { kind: "committed" | "aborted" | "refused" }>;
@@ -120,23 +133,27 @@ function readParticipant(records: readonly ParticipantRecord[]): {
   readonly prepared: ReadonlyMap<string, PreparedRecord>;
   readonly outcomes: ReadonlyMap<string, OutcomeRecord>;
   readonly lowest: ReadonlyMap<string, number>;
+  readonly decided: ReadonlyMap<string, HeuristicRecord>;
 } {
   const prepared = new Map<string, PreparedRecord>();
   const outcomes = new Map<string, OutcomeRecord>();
   const lowest = new Map<string, number>();
+  const decided = new Map<string, HeuristicRecord>();
   for (const record of records) {
     if (record.kind === "watermark") {
       lowest.set(record.log, Math.max(lowest.get(record.log) ?? 0, record.lowest));
       continue;
     }
     const key = formatTransactionId(record.id);
-    if (record.kind === "prepared") {
+    if (record.kind === "heuristic") {
+      if (!decided.has(key)) decided.set(key, record);
+    } else if (record.kind === "prepared") {
       if (!prepared.has(key)) prepared.set(key, record);
     } else if (record.kind === "committed" || !outcomes.has(key)) {
       outcomes.set(key, record);
     }
   }
-  return { prepared, outcomes, lowest };
+  return { prepared, outcomes, lowest, decided };
 }
 
 function byId(a: { readonly id: TransactionId }, b: { readonly id: TransactionId }): number {

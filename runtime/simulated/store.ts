@@ -6,8 +6,10 @@
  * @module
  */
 import { decode, encode } from "../codec.ts";
+import { salvageChain, type Salvaged, seal, type SealedBatch } from "../journal_chain.ts";
 import type { Store, Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
+import { type Batch, Disk, type DiskHooks } from "./disk.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -21,80 +23,7 @@ export interface CommitDelay {
 
 const COMMIT_DELAY: CommitDelay = { minMs: 0.2, maxMs: 3 };
 
-/** What became durable together. */
-export interface WrittenBatch {
-  /** New records; with `checkpoint`, those that stand in for all earlier ones come first. */
-  readonly records: readonly unknown[];
-  /** Whether it stands in for all earlier batches. */
-  readonly checkpoint: boolean;
-  /** Rows as JSON; null deletes. */
-  readonly rows: ReadonlyMap<string, string | null>;
-}
-
-/** What disks are watched and spoilt by. */
-export interface DiskHooks {
-  /** Probability that a crash leaves the first lost batch on the disk in part. */
-  readonly torn?: () => number;
-  /** A batch has become durable. */
-  readonly written?: ((key: string, batch: WrittenBatch) => void) | undefined;
-}
-
-interface Batch {
-  readonly first: number;
-  readonly last: number;
-  readonly body: Uint8Array;
-  /** Of `body`, as it was meant to be. */
-  readonly sum: number;
-  /** It stands in for all earlier ones. */
-  readonly checkpoint: boolean;
-  /** Rows as JSON; null deletes. */
-  readonly rows: ReadonlyMap<string, string | null>;
-}
-
-/** What is on the platter. */
-class Disk {
-  readonly rows: Map<string, string> = new Map();
-  batches: Batch[] = [];
-  durable = 0;
-  /** The store that has it open; an earlier one is refused. */
-  owner: SimulatedStore | undefined;
-  failure: string | undefined;
-  /** Torn writes found and dropped. */
-  torn = 0;
-  /** Records and rows that crashes took before they were durable. */
-  lost = 0;
-
-  constructor(readonly id: string, readonly key: string, readonly hooks: DiskHooks) {}
-
-  /** A crash came in the middle of a write: the last part of it is missing. */
-  tear(batch: Batch, share: number): void {
-    const length = Math.floor(share * batch.body.length);
-    if (length > 0) this.batches.push({ ...batch, body: batch.body.slice(0, length) });
-  }
-
-  /** Drops a torn last write as a whole, records and rows: its sum does not match. */
-  mend(): void {
-    const last = this.batches.at(-1);
-    if (last === undefined || checksum(last.body) === last.sum) return;
-    this.batches.pop();
-    this.torn++;
-  }
-
-  write(batch: Batch): void {
-    this.hooks.written?.(this.key, {
-      records: batch.body.length === 0 ? [] : decode(batch.body) as unknown[],
-      checkpoint: batch.checkpoint,
-      rows: batch.rows,
-    });
-    if (batch.checkpoint) this.batches = [];
-    if (batch.body.length > 0) this.batches.push(batch);
-    this.durable = batch.last;
-    for (const [key, value] of batch.rows) {
-      if (value === null) this.rows.delete(key);
-      else this.rows.set(key, value);
-    }
-  }
-}
+export type { DiskHooks, WrittenBatch } from "./disk.ts";
 
 /** All disks of a system, by the key a role's spec names; they survive their roles. */
 export class SimulatedDisks {
@@ -145,17 +74,29 @@ export class SimulatedDisks {
     disk.failure = failure;
   }
 
+  /** Changes what lies on the medium of a disk, behind the back of whoever uses it. */
+  damage(key: string, spoil: (batches: readonly SealedBatch[]) => readonly SealedBatch[]): void {
+    const disk = this.#disks.get(key);
+    if (disk === undefined) throw new RangeError(`Cannot damage: no disk ${key}`);
+    disk.batches = [...spoil(disk.batches)];
+    disk.durable = disk.batches.at(-1)?.last ?? disk.start.last;
+  }
+
+  /** Keeps what is sound of a damaged disk, under a new identity. */
+  salvage(key: string): Salvaged {
+    const disk = this.#disks.get(key);
+    if (disk === undefined) throw new RangeError(`Cannot salvage: no disk ${key}`);
+    const salvaged = salvageChain(disk.start, disk.batches);
+    disk.batches = [...salvaged.batches];
+    disk.start = salvaged.start;
+    disk.id = uuid(this.random.bytes(16));
+    return salvaged;
+  }
+
   /** Takes a disk away; the next store of that key has another id. */
   replace(key: string): void {
     this.#disks.delete(key);
   }
-}
-
-/** FNV-1a. */
-function checksum(bytes: Uint8Array): number {
-  let sum = 0x811c9dc5;
-  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193);
-  return sum;
 }
 
 function uuid(bytes: Uint8Array): string {
@@ -177,6 +118,8 @@ export class SimulatedStore implements Store {
   #bytes: number;
   #lastDue = 0;
   #closed = false;
+  /** Of the last batch, durable or not. */
+  #hash: number;
 
   /** Takes the disk over; made by {@link SimulatedDisks.open}. */
   constructor(
@@ -192,8 +135,10 @@ export class SimulatedStore implements Store {
     disk.owner?.crash();
     disk.owner = this;
     disk.mend();
+    const end = disk.verify();
+    this.#hash = end.hash;
     this.#rows = new Map(disk.rows);
-    this.#last = this.#durable = disk.durable;
+    this.#last = this.#durable = disk.durable = end.last;
     this.#bytes = disk.batches.reduce((sum, batch) => sum + batch.body.length, 0);
   }
 
@@ -274,15 +219,18 @@ export class SimulatedStore implements Store {
       if (text === null) this.#rows.delete(key);
       else this.#rows.set(key, text);
     }
-    const body = records.length === 0 ? new Uint8Array() : encode(records);
-    const checkpoint = this.#checkpoint !== undefined;
-    this.#bytes = (checkpoint ? 0 : this.#bytes) + body.length;
+    const first = last - records.length + 1;
+    const checkpoint = this.#checkpoint && { hash: this.#hash, last: first - 1 };
+    const sealed = records.length === 0
+      ? undefined
+      : seal(this.#hash, first, last, encode(records));
+    this.#hash = sealed?.hash ?? this.#hash;
+    this.#bytes = (checkpoint ? 0 : this.#bytes) + (sealed?.body.length ?? 0);
     this.#batch = [];
     this.#checkpoint = undefined;
     this.#pending.clear();
     this.#last = last;
-    const first = last - records.length + 1;
-    return { first, last, body, sum: checksum(body), checkpoint, rows };
+    return { sealed, last, checkpoint, rows };
   }
 
   #arrived(batch: Batch): void {
@@ -311,8 +259,8 @@ export class SimulatedStore implements Store {
     const batches = this.#onTheirWay.splice(0);
     for (const batch of batches.slice(0, survivors)) this.disk.write(batch);
     this.disk.lost += this.#batch.length + this.#pending.size;
-    for (const { first, last, rows } of batches.slice(survivors)) {
-      this.disk.lost += last - first + 1 + rows.size;
+    for (const { sealed, rows } of batches.slice(survivors)) {
+      this.disk.lost += (sealed === undefined ? 0 : sealed.last - sealed.first + 1) + rows.size;
     }
     const lost = batches[survivors];
     if (lost !== undefined && tornShare > 0) this.disk.tear(lost, tornShare);

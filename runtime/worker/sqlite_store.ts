@@ -2,55 +2,83 @@
  * A role's store in one SQLite file: journal and rows, committed together. WAL mode with
  * `synchronous=FULL`, so that a commit returns only when it is on the disk.
  *
- * A journal row holds the records of one batch, and each row carries the hash of its predecessor
- * and itself: a missing, cut or changed row is found when the store is opened. (SQLite alone
- * drops everything after a flipped byte in its WAL in silence.)
+ * A journal row holds the records of one batch in a chain (`journal_chain.ts`): a missing, cut or
+ * changed row is found when the store is opened. (SQLite alone drops everything after a flipped byte
+ * in its WAL in silence.) Every other row has a sum of its own, checked when it is read; see
+ * `sqlite_rows.ts` for when it is written.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { decode, encode } from "../codec.ts";
+import {
+  type ChainStart,
+  type Damage,
+  describeDamage,
+  inspectChain,
+  NO_HASH,
+  salvageChain,
+  type Salvaged,
+  seal,
+  type SealedBatch,
+} from "../journal_chain.ts";
 import type { Store, Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
+import { type BatchBody, ROWS_SCHEMA, SqliteRows, unwritten } from "./sqlite_rows.ts";
 
 export { StoreError };
 
-const FORMAT = "1";
-const NO_HASH = new Uint8Array(32);
+const FORMAT = "3";
 
-interface JournalRow {
-  readonly first: number;
-  readonly last: number;
-  readonly hash: Uint8Array;
-  readonly body: Uint8Array;
+/** What salvaging a store came to. */
+export interface StoreSalvage {
+  /** What was not sound, and is not there any more. */
+  readonly dropped: readonly Damage[];
+  /** Records that were kept. */
+  readonly kept: number;
+  /** How many of them follow the last that was dropped; all, if none was. */
+  readonly after: number;
+  /** The store's new identity: nobody takes it for the one that remembered all. */
+  readonly id: string;
+}
+
+/** What is sound of a damaged store. */
+interface Sound extends Salvaged {
+  /** Bodies of the kept batches whose rows are not in the table yet. */
+  readonly unwritten: readonly Uint8Array[];
+  /** Number of the last record. */
+  readonly end: number;
 }
 
 /** A {@link Store} in a file. */
 export class SqliteStore implements Store {
   readonly id: string;
+  /** What salvaging came to; undefined if nothing was damaged, or it was not asked for. */
+  readonly salvaged: StoreSalvage | undefined;
   readonly #db: DatabaseSync;
   readonly #owner: string = crypto.randomUUID();
-  readonly #select: StatementSync;
-  readonly #upsert: StatementSync;
-  readonly #delete: StatementSync;
+  readonly #table: SqliteRows;
   readonly #insert: StatementSync;
   readonly #ownerNow: StatementSync;
-  readonly #pending = new Map<string, Value | null>();
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
   #durable = 0;
-  #hash: Uint8Array = NO_HASH;
+  #hash: number = NO_HASH;
   #bytes = 0;
 
   /**
    * Opens or creates the file, takes ownership of it and verifies the journal.
    *
    * @param synchronous `OFF` exists for the test that proves that `FULL` matters
+   * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound;
+   * `renew` makes it another log even if nothing is wrong with what is there
    * @throws {StoreError} if it cannot be opened or the journal is damaged
    */
-  constructor(readonly path: string, synchronous: "FULL" | "OFF" = "FULL") {
+  constructor(
+    readonly path: string,
+    synchronous: "FULL" | "OFF" = "FULL",
+    damaged: "refuse" | "salvage" | "renew" = "refuse",
+  ) {
     try {
       this.#db = new DatabaseSync(path);
       this.#db.exec(`
@@ -58,28 +86,26 @@ export class SqliteStore implements Store {
         PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;
         CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value ANY) STRICT;
         CREATE TABLE IF NOT EXISTS journal(
-          first INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL
+          first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL,
+          hash INTEGER NOT NULL, body BLOB NOT NULL
         ) STRICT;
-        CREATE TABLE IF NOT EXISTS rows(key TEXT PRIMARY KEY, value TEXT NOT NULL)
-          STRICT, WITHOUT ROWID;
         INSERT OR IGNORE INTO meta VALUES ('format', '${FORMAT}'),
-          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', x'${
-        Buffer.from(NO_HASH).toString("hex")
-      }');
+          ('id', '${crypto.randomUUID()}'), ('last', 0), ('base', ${NO_HASH});
         INSERT OR REPLACE INTO meta VALUES ('owner', '${this.#owner}');
+        ${ROWS_SCHEMA}
       `);
     } catch (error) {
       throw new StoreError(`Cannot open the store ${path}: ${(error as Error).message}`);
     }
     if (this.#meta("format") !== FORMAT) {
-      throw new StoreError(`Cannot open the store ${path}: format ${this.#meta("format")}`);
+      const found = this.#meta("format");
+      throw this.#refuse(`its format is ${found}, this program reads ${FORMAT}`);
     }
-    this.id = String(this.#meta("id"));
-    this.#select = this.#db.prepare("SELECT value FROM rows WHERE key = ?");
-    this.#upsert = this.#db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?)");
-    this.#delete = this.#db.prepare("DELETE FROM rows WHERE key = ?");
-    this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?)");
+    this.#table = new SqliteRows(this.#db, path);
+    this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
+    this.salvaged = damaged === "refuse" ? undefined : this.#salvage(damaged === "renew");
+    this.id = String(this.#meta("id"));
     this.#verify();
   }
 
@@ -87,33 +113,95 @@ export class SqliteStore implements Store {
     return this.#db.prepare("SELECT value FROM meta WHERE name = ?").get(name)?.["value"];
   }
 
-  *#rows(): Iterable<JournalRow> {
+  #refuse(why: string): StoreError {
+    return new StoreError(`Cannot open the store ${this.path}: ${why}`);
+  }
+
+  *#rows(): Iterable<SealedBatch> {
     const statement = this.#db.prepare(
-      "SELECT first, last, hash, body FROM journal ORDER BY first",
+      "SELECT first, last, crc, hash, body FROM journal ORDER BY first",
     );
-    for (const row of statement.iterate()) yield row as unknown as JournalRow;
+    for (const row of statement.iterate()) yield row as unknown as SealedBatch;
+  }
+
+  *#counted(): Iterable<SealedBatch> {
+    for (const batch of this.#rows()) {
+      this.#bytes += batch.body.length;
+      yield batch;
+    }
+  }
+
+  get #start(): ChainStart {
+    return { hash: this.#meta("base") as number, last: this.#meta("last") as number };
   }
 
   #verify(): void {
-    let hash = this.#meta("base") as Uint8Array;
-    this.#durable = this.#meta("last") as number;
-    for (const row of this.#rows()) {
-      const found = chain(hash, row.first, row.last, row.body);
-      if (!equal(found, row.hash) || row.first !== this.#durable + 1) {
-        throw new StoreError(
-          `Cannot open the store ${this.path}: journal records ${row.first} to ${row.last} do ` +
-            `not follow from what precedes them. Restore the file from a copy.`,
-        );
-      }
-      hash = row.hash;
-      this.#durable = row.last;
-      this.#bytes += row.body.length;
+    let end: IteratorResult<Damage, ChainStart>;
+    try {
+      end = inspectChain(this.#start, this.#counted()).next();
+    } catch (error) {
+      throw this.#refuse(`its file is damaged: ${(error as Error).message}. Restore a copy`);
     }
-    this.#hash = hash;
+    if (end.done !== true) {
+      throw this.#refuse(
+        `${describeDamage(end.value)}. Restore a copy, or open it with --salvage, which drops ` +
+          "what is damaged and says what that was",
+      );
+    }
+    this.#hash = end.value.hash;
+    this.#durable = end.value.last;
+    // Where a tail was cut off, what comes in its place has numbers that the table is not up to.
+    this.#db.prepare("UPDATE meta SET value = min(value, ?) WHERE name = 'written'")
+      .run(this.#durable);
+    this.#table.repeat(unwritten(this.#db));
+  }
+
+  /** Keeps what is sound, under a new identity if that is not all. */
+  #salvage(renew: boolean): StoreSalvage | undefined {
+    const found = this.#findSound(renew);
+    if (found === undefined) return undefined;
+    const id = crypto.randomUUID();
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#db.exec("DELETE FROM journal");
+    for (const batch of found.batches) this.#store(batch);
+    // The numbers change, and with them what is meant by those up to which the table was written.
+    this.#table.repeat(found.unwritten);
+    this.#table.writeBack(found.end);
+    const set = this.#db.prepare("UPDATE meta SET value = ? WHERE name = ?");
+    set.run(found.start.hash, "base");
+    set.run(found.start.last, "last");
+    set.run(id, "id");
+    this.#db.exec("COMMIT");
+    const { dropped, kept, after } = found;
+    return { dropped, kept, after, id };
+  }
+
+  #findSound(renew: boolean): Sound | undefined {
+    try {
+      const batches = [...this.#rows()];
+      const sound = inspectChain(this.#start, batches).next().done === true;
+      if (!sound || renew) {
+        const salvaged = salvageChain(this.#start, batches);
+        const kept = new Set(salvaged.batches.map(({ body }) => body));
+        const written = this.#meta("written") as number;
+        const late = batches.filter(({ last, body }) => last > written && kept.has(body));
+        const end = salvaged.batches.at(-1)?.last ?? salvaged.start.last;
+        return { ...salvaged, unwritten: late.map(({ body }) => body), end };
+      }
+      const [check] = this.#db.prepare("PRAGMA integrity_check(1)").all();
+      if (check?.["integrity_check"] === "ok") return undefined;
+      throw new Error(String(check?.["integrity_check"]));
+    } catch (error) {
+      throw this.#refuse(`it cannot be salvaged: ${(error as Error).message}. Restore a copy`);
+    }
+  }
+
+  #store({ first, last, crc, hash, body }: SealedBatch): void {
+    this.#insert.run(first, last, crc, hash, body);
   }
 
   *records(): Iterable<unknown> {
-    for (const row of this.#rows()) yield* decode(row.body) as unknown[];
+    for (const row of this.#rows()) yield* (decode(row.body) as BatchBody)[0];
   }
 
   append(record: unknown): number {
@@ -122,29 +210,15 @@ export class SqliteStore implements Store {
   }
 
   get(key: string): Value | undefined {
-    const pending = this.#pending.get(key);
-    if (pending !== undefined) return pending ?? undefined;
-    const row = this.#select.get(key);
-    return row === undefined ? undefined : JSON.parse(row["value"] as string) as Value;
+    return this.#table.get(key);
   }
 
   put(key: string, value: Value | null): void {
-    this.#pending.set(key, value);
+    this.#table.put(key, value);
   }
 
-  *scan(prefix: string): Iterable<readonly [string, Value]> {
-    const seen = [...this.#pending].filter(([key]) => key.startsWith(prefix));
-    const pending = new Map(seen);
-    const rows = this.#db.prepare(
-      "SELECT key, value FROM rows WHERE key >= ? AND key < ? ORDER BY key",
-    ).all(prefix, prefix + "\u{10ffff}");
-    const merged = new Map(rows.map((row) => [row["key"] as string, row["value"] as string]));
-    const keys = [...new Set([...merged.keys(), ...pending.keys()])].sort();
-    for (const key of keys) {
-      const value = pending.get(key);
-      if (value === null) continue;
-      yield [key, value ?? JSON.parse(merged.get(key)!) as Value];
-    }
+  scan(prefix: string): Iterable<readonly [string, Value]> {
+    return this.#table.scan(prefix);
   }
 
   get durable(): number {
@@ -152,7 +226,7 @@ export class SqliteStore implements Store {
   }
 
   get dirty(): boolean {
-    return this.#batch.length > 0 || this.#pending.size > 0 || this.#checkpoint !== undefined;
+    return this.#batch.length > 0 || this.#table.pending || this.#checkpoint !== undefined;
   }
 
   get journalBytes(): number {
@@ -171,20 +245,20 @@ export class SqliteStore implements Store {
       if (this.#ownerNow.get()?.["value"] !== this.#owner) {
         throw new StoreError(`${this.path} was taken over by a later incarnation of its role`);
       }
+      // A batch that has no record has no place in the journal: its rows go into the table at once,
+      // and so must what was changed before them.
+      const late = this.#checkpoint === undefined && this.#batch.length > 0 && !this.#table.full;
       if (this.#checkpoint !== undefined) this.#rebase();
-      if (this.#batch.length > 0) this.#write(this.#batch);
-      for (const [key, value] of this.#pending) {
-        if (value === null) this.#delete.run(key);
-        else this.#upsert.run(key, JSON.stringify(value));
-      }
+      if (this.#batch.length > 0) this.#write(this.#batch, late);
+      if (!late) this.#table.writeBack(this.#durable);
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
+    this.#table.settle();
     this.#batch = [];
     this.#checkpoint = undefined;
-    this.#pending.clear();
   }
 
   /** What the checkpoint keeps stands in for all rows before this batch. */
@@ -196,28 +270,36 @@ export class SqliteStore implements Store {
     const batch = [...this.#checkpoint!, ...this.#batch];
     const first = this.#durable + this.#batch.length - batch.length + 1;
     this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'last'").run(first - 1);
-    if (batch.length > 0) this.#write(batch, first);
+    if (batch.length > 0) this.#write(batch, false, first);
     this.#batch = [];
   }
 
-  #write(records: readonly unknown[], first: number = this.#durable + 1): void {
-    const body = encode(records);
+  #write(records: readonly unknown[], redo: boolean, first: number = this.#durable + 1): void {
+    const parts: BatchBody = redo && this.#table.pending
+      ? [records, this.#table.redo()]
+      : [records];
+    const body = encode(parts);
     const last = first + records.length - 1;
-    this.#hash = chain(this.#hash, first, last, body);
-    this.#insert.run(first, last, this.#hash, body);
+    const batch = seal(this.#hash, first, last, body);
+    this.#store(batch);
+    this.#hash = batch.hash;
     this.#durable = last;
     this.#bytes += body.length;
   }
 
   close(): void {
-    this.#db.close();
+    try {
+      if (this.#table.behind) this.#writeBack();
+    } finally {
+      this.#db.close();
+    }
   }
-}
 
-function chain(previous: Uint8Array, first: number, last: number, body: Uint8Array): Uint8Array {
-  return createHash("sha256").update(previous).update(`${first} ${last} `).update(body).digest();
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  /** Leaves a table that other programs can read. */
+  #writeBack(): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#table.drop();
+    if (this.#ownerNow.get()?.["value"] === this.#owner) this.#table.writeBack(this.#durable);
+    this.#db.exec("COMMIT");
+  }
 }

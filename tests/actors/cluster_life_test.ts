@@ -76,6 +76,25 @@ Deno.test("cluster: a role that was restarted while the others started serves", 
   }
 });
 
+Deno.test("cluster: a node that ends while the cluster starts does not hold it up", async () => {
+  let killed = false;
+  const { cluster, system } = compose((text, system) => {
+    if (text !== "roles are up; nodes go through their steps" || killed) return;
+    killed = true;
+    system.spawner.fence("edge/node"); // Whatever it was about to answer is not heard.
+    cluster.killRole("edge/node");
+  });
+  const since = performance.now();
+  try {
+    await cluster.start();
+    assert(killed);
+    assert(performance.now() - since < 15_000, `${performance.now() - since} ms`);
+    assertEquals(cluster.health().ok, true);
+  } finally {
+    await system[Symbol.asyncDispose]();
+  }
+});
+
 Deno.test("cluster: a node that has stopped says so whenever it is asked", async () => {
   const { cluster, system } = compose();
   await cluster.start();

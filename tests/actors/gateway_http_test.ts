@@ -1,5 +1,5 @@
 /** The HTTP face of a gateway, and clients that are in no hurry. */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { serveHttp } from "../../actors/gateway_http.ts";
 
 const HEAD = "POST /rpc HTTP/1.1\r\nhost: x\r\n";
@@ -39,3 +39,35 @@ for (const [what, bytes] of Object.entries(slow)) {
     assert(performance.now() - since < 1500);
   });
 }
+
+Deno.test("http: too much to do is 503 with when to come back, and no text can feign it", async () => {
+  const overload = '{"jsonrpc":"2.0","id":1,"error":{"code":-32011,"message":"m",' +
+    '"data":{"outcome":"none","retryable":true,"reason":"overloaded","retryAfterMs":1234}}}';
+  const feigned = JSON.stringify({ error: { message: '"retryAfterMs":1}' } });
+  const rows: readonly (readonly [string, number, string | null])[] = [
+    [overload, 503, "2"],
+    [`[${overload}]`, 200, null],
+    [feigned, 200, null],
+    ['{"jsonrpc":"2.0","id":1,"result":{}}', 200, null],
+  ];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const server = serveHttp({
+    hostname: "127.0.0.1",
+    port,
+    node: "edge",
+    edges: ["edge"],
+    bodyLimit: 10_000,
+    answer: (body) => body,
+    relay: () => Promise.resolve(undefined),
+    refuse: () => "",
+    oversee: () => Promise.resolve(),
+  });
+  for (const [body, status, wait] of rows) {
+    const response = await fetch(`http://127.0.0.1:${port}/rpc`, { method: "POST", body });
+    assertEquals([response.status, response.headers.get("retry-after")], [status, wait], body);
+    assertEquals(await response.text(), body);
+  }
+  await server.shutdown();
+});

@@ -1,10 +1,10 @@
 /** One coordinator over a SQLite participant (shard 0) and a PostgreSQL database (shard 1). */
-import { DatabaseSync } from "node:sqlite";
 import type { PostgresConfig, PostgresServer } from "../../actors/postgres_participant.ts";
 import type { Fate } from "../../actors/transact.ts";
 import type { RoleSpec, Spawned } from "../../runtime/ports.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
 import { accountKey, ACCOUNTS, BALANCE } from "../bench/commit_roles.ts";
+import { sumOfAccounts } from "../bench/commit_system.ts";
 import { mesh } from "../bench/mesh.ts";
 
 export const COORDINATOR = "core-1/coordinator";
@@ -151,9 +151,7 @@ export class Stage implements AsyncDisposable {
 
   /** Money on the disk of the SQLite node. */
   sqliteTotal(): number {
-    using db = new DatabaseSync(`${this.folder}/sqlite`);
-    const row = db.prepare("SELECT sum(value) AS sum FROM rows WHERE key LIKE '%/account/%'").get();
-    return Number(row!["sum"]);
+    return sumOfAccounts(`${this.folder}/sqlite`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

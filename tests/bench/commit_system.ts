@@ -1,6 +1,6 @@
 /** The roles of the `commit` bench at work: coordinators, participants, and a client in a closed loop. */
-import { DatabaseSync } from "node:sqlite";
 import type { DetectorConfig } from "../../actors/deadlock_detector.ts";
+import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
 import { ACCOUNTS, BALANCE, type ClientConfig, type Load, type Measured } from "./commit_roles.ts";
 import { mesh } from "./mesh.ts";
@@ -123,9 +123,7 @@ export class CommitSystem implements AsyncDisposable {
   missing(): number {
     let sum = this.#participants.length * ACCOUNTS * BALANCE;
     for (let shard = 0; shard < this.#participants.length; shard++) {
-      using db = new DatabaseSync(`${this.folder}/participant-${shard}.sqlite`);
-      const rows = db.prepare("SELECT sum(value) AS sum FROM rows WHERE key LIKE '%/account/%'");
-      sum -= Number(rows.get()!["sum"]);
+      sum -= sumOfAccounts(`${this.folder}/participant-${shard}.sqlite`);
     }
     return sum;
   }
@@ -133,4 +131,13 @@ export class CommitSystem implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#system[Symbol.asyncDispose]();
   }
+}
+
+/** The balances of all accounts in a store, as they stand on the disk. */
+export function sumOfAccounts(file: string): number {
+  let sum = 0;
+  for (const [key, value] of storedRows(file)) {
+    if (key.includes("/account/")) sum += value as number;
+  }
+  return sum;
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { DatabaseSync } from "node:sqlite";
 import type { Value } from "../../runtime/ports.ts";
+import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
 import {
   type Account as AccountRow,
   accountKey,
@@ -22,17 +22,6 @@ const VALIDATED = 300;
 
 /** What moves with its shard; each store has rows of its own besides. */
 const OF_SHARD = /^\d\d\//;
-
-function* rowsOf(file: string): Generator<readonly [key: string, value: Value]> {
-  const store = new DatabaseSync(file, { readOnly: true });
-  try {
-    for (const { key, value } of store.prepare("SELECT key, value FROM rows").iterate()) {
-      yield [String(key), JSON.parse(String(value)) as Value];
-    }
-  } finally {
-    store.close();
-  }
-}
 
 /** Asks the cluster. */
 export async function auditAnswers(book: Book, clients: Clients): Promise<void> {
@@ -94,7 +83,7 @@ function readStores(book: Book, folder: string): ReadonlyMap<string, Value> {
   const rows = new Map<string, Value>();
   for (const { name } of Deno.readDirSync(folder)) {
     if (!name.endsWith(".participant.sqlite")) continue;
-    for (const [key, value] of rowsOf(`${folder}/${name}`)) {
+    for (const [key, value] of storedRows(`${folder}/${name}`)) {
       if (!OF_SHARD.test(key)) continue;
       if (rows.has(key)) book.violate("exactly_once", `${key} is in two stores`);
       rows.set(key, value);

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CLUSTER_HELP } from "../../examples/telecom/cluster_options.ts";
 import { detector } from "../../protocols/deadlock/detector.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
+import { heuristic } from "../../protocols/two_phase_commit/heuristic.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
 import { roleMachine } from "../../runtime/role_machine.ts";
@@ -52,7 +53,7 @@ Deno.test("README: stories", async () => {
 });
 
 const architecture = await Deno.readTextFile(new URL("docs/architecture.md", ROOT));
-const charts = { roleMachine, coordinator, participant, holder, detector };
+const charts = { roleMachine, coordinator, participant, holder, detector, heuristic };
 for (const [i, [name, machine]] of Object.entries(charts).entries()) {
   Deno.test(`docs/architecture.md: the chart of ${name} has the arrows of the machine`, () => {
     assertEquals(arrowsDrawn(architecture)[i], arrowsOf(machine));

@@ -11,6 +11,7 @@ import { call } from "../../protocols/rpc/call.ts";
 import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
 import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
+import { heuristic } from "../../protocols/two_phase_commit/heuristic.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
 import { roleMachine as role } from "../../runtime/role_machine.ts";
@@ -23,6 +24,7 @@ export type Machines = Readonly<
     | "coordinator"
     | "participant"
     | "holder"
+    | "heuristic"
     | "threePhaseCoordinator"
     | "threePhaseParticipant"
     | "monitor"
@@ -41,6 +43,7 @@ export const SHIPPED: Machines = {
   coordinator,
   participant,
   holder,
+  heuristic,
   threePhaseCoordinator,
   threePhaseParticipant,
   monitor,

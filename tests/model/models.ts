@@ -9,6 +9,7 @@ import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
 import { deadlockModel } from "./small/deadlock.ts";
 import { callModel } from "./small/call.ts";
+import { heuristicModel } from "./small/heuristic.ts";
 import { nodeModel } from "./small/node.ts";
 import { roleModel } from "./small/role.ts";
 import { supervisionModel } from "./small/supervision.ts";
@@ -99,6 +100,11 @@ function threePhase(name: string, synchronous: boolean, agreement = true): Entry
 export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["two_phase_commit", twoPhaseCommit],
   ["two_phase_commit/holder", holders],
+  ["two_phase_commit/heuristic", {
+    summary: "an operator's decision about a doubt, its record, crashes, and the real one",
+    options: [],
+    build: ({ heuristic }) => heuristicModel(heuristic),
+  }],
   ["three_phase_commit", {
     summary: "three-phase commit where silence means failure: safe, and nobody who lives blocks",
     options: ["participants", "crashes"],

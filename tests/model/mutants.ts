@@ -50,6 +50,7 @@ export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
     ["two_phase_commit", {}],
   ],
   "twoPhaseCommit.holder": [["two_phase_commit/holder", {}]],
+  "twoPhaseCommit.heuristic": [["two_phase_commit/heuristic", {}]],
   "threePhaseCommit.coordinator": THREE_PHASE,
   "threePhaseCommit.participant": THREE_PHASE,
   "heartbeat.monitor": [["heartbeat", {}]],

@@ -276,6 +276,22 @@ Deno.test("host: an orderly stop writes what is left and closes the store", asyn
   assertEquals([scene.store.durable, scene.store.closed, scene.ended], [1, true, null]);
 });
 
+Deno.test("host: told to persist behind a stop, a role that has let go of all keeps the old journal", async () => {
+  const persisted: string[] = [];
+  const scene = await new HostScene((services) => ({
+    recover: () => void services.openStore(),
+    messages: {},
+    persist: () => void persisted.push(services.address),
+  })).serving();
+  scene.tell([["$persist"]]);
+  scene.turn();
+  assertEquals(persisted.length, 1);
+  scene.tell([["$stop"], ["$persist"]]);
+  scene.turn();
+  await scene.settle();
+  assertEquals([persisted.length, scene.store.closed, scene.ended], [1, true, null]);
+});
+
 Deno.test("host: frames come in the order their links hand them over", async () => {
   const seen: unknown[] = [];
   const scene = await new HostScene(() => ({ messages: { n: on((n) => seen.push(n)) } })).serving();

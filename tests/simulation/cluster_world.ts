@@ -55,17 +55,23 @@ export class World {
     const { profile } = loaded;
     const made: { system?: SimulatedSystem } = {};
     const log: string[] = [];
+    const note = (address: string, kind: string, text: string) =>
+      void log.push(`${made.system!.now} ${kind} ${address} ${text}`);
     const { publicKey } = keys;
     const planned = planCluster({ profile, publicKey, data: "disks", subscribers });
     const plan = { ...planned, settings: { ...planned.settings, ...options.settings } };
-    const cluster = new Cluster((client) =>
-      made.system = SimulatedSystem.create({
-        nodes: profile.nodes.map(({ name }) => name),
-        links: profileLinks(profile).map((link) => ({ ...link, up: true, ...faults })),
-        seed,
-        client,
-        log: (address, kind, text) => log.push(`${made.system!.now} ${kind} ${address} ${text}`),
-      }), plan);
+    const cluster = new Cluster(
+      (client) =>
+        made.system = SimulatedSystem.create({
+          nodes: profile.nodes.map(({ name }) => name),
+          links: profileLinks(profile).map((link) => ({ ...link, up: true, ...faults })),
+          seed,
+          client,
+          log: note,
+        }),
+      plan,
+      { log: note },
+    );
     const system = made.system!;
     await system.until(cluster.start());
     const now = system.host.clock.wall();

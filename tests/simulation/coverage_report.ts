@@ -9,6 +9,7 @@ import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
 import { call } from "../../protocols/rpc/call.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
+import { heuristic } from "../../protocols/two_phase_commit/heuristic.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
 import { roleMachine } from "../../runtime/role_machine.ts";
@@ -23,6 +24,7 @@ export const MACHINES: readonly AnyStateMachine[] = [
   coordinator,
   participant,
   holder,
+  heuristic,
   monitor,
   emitter,
   call,

@@ -2,132 +2,22 @@
  * Who may say what: messages of a role that has no say are not acted upon.
  */
 import { assertEquals } from "@std/assert";
-import type { CoordinatorConfig } from "../../actors/coordinator.ts";
-import type { ParticipantConfig } from "../../actors/participant.ts";
-import { accountKey, seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
+import { accountKey } from "../../examples/telecom/rows.ts";
 import type { Round, Wait } from "../../protocols/deadlock/messages.ts";
 import {
   formatTransactionId,
   type TransactionId,
 } from "../../protocols/two_phase_commit/messages.ts";
-import type { Envelope } from "../../runtime/codec.ts";
-import { LOCAL_LINK } from "../../runtime/link_model.ts";
-import { type AskFailed, CLIENT, defineRole } from "../../runtime/role.ts";
-import { SimulatedSystem } from "../../runtime/simulated/system.ts";
-
-const ROGUE = "edge-1/rogue";
-const PARTICIPANT = "cloud-1/participant";
-const COORDINATOR = "core-1/coordinator";
-const subscriber = seedMsisdn(0);
-const shard = shardOf(subscriber);
-
-interface Heard {
-  readonly type: string;
-  readonly body: Record<string, unknown>;
-}
-
-/** One honest role under test, a rogue, and a client that notes what it hears. */
-class Scene implements AsyncDisposable {
-  readonly heard: Heard[] = [];
-  readonly system: SimulatedSystem;
-
-  constructor() {
-    const note = (type: string) => ({
-      accepts: () => true,
-      handle: (body: unknown, _: Envelope) => {
-        this.heard.push({ type, body: body as Heard["body"] });
-      },
-    });
-    const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
-    const types = [...decisions, "waits", "finished"];
-    const client = defineRole<never>({
-      name: "client",
-      create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
-    });
-    const nodes = ["edge-1", "core-1", "cloud-1"];
-    const links = nodes.flatMap((from) =>
-      nodes.filter((to) => to !== from).map((to) => ({ ...LOCAL_LINK, from, to }))
-    );
-    this.system = SimulatedSystem.create({ nodes, links, client, seed: 5 });
-  }
-
-  async withParticipant(): Promise<this> {
-    const config: ParticipantConfig = {
-      shards: [shard],
-      coordinators: [CLIENT],
-      participants: [PARTICIPANT],
-      edges: ["edge-1/gateway"],
-      detector: CLIENT,
-      lockTimeoutMs: 100,
-      inquireMs: 500,
-      leaseMs: 1000,
-      driftPpm: 0,
-      storeSince: 1,
-      seed: { subscribers: 10, edges: ["edge-1"] },
-    };
-    const module = new URL("../../examples/telecom/participant_role.ts", import.meta.url).href;
-    const name = "participant";
-    await this.system.spawn({ address: PARTICIPANT, module, name, config, store: "p" });
-    return await this.#withRogue();
-  }
-
-  async withCoordinator(gateways: readonly string[]): Promise<this> {
-    const config: CoordinatorConfig = {
-      participantOf: [CLIENT],
-      gateways,
-      detector: CLIENT,
-      voteTimeoutMs: 5000,
-      resendMs: 500,
-      leaseMs: 1000,
-      driftPpm: 0,
-      maxConcurrentTransactions: 10,
-      maxRetries: 0,
-    };
-    const module = new URL("../../actors/coordinator.ts", import.meta.url).href;
-    const name = "coordinatorRole";
-    await this.system.spawn({ address: COORDINATOR, module, name, config, store: "c" });
-    return await this.#withRogue();
-  }
-
-  async #withRogue(): Promise<this> {
-    const module = new URL("./rogue.ts", import.meta.url).href;
-    await this.system.spawn({ address: ROGUE, module, name: "rogue", config: undefined });
-    await this.system.advance(20);
-    return this;
-  }
-
-  /** The rogue says something, and it arrives. */
-  async forge(to: string, type: string, body: unknown): Promise<void> {
-    this.system.tell(ROGUE, "say", { to, type, body });
-    await this.system.advance(20);
-  }
-
-  async tell(to: string, type: string, body: unknown): Promise<void> {
-    this.system.tell(to, type, body);
-    await this.system.advance(20);
-  }
-
-  said(type: string): Heard[] {
-    return this.heard.filter((heard) => heard.type === type);
-  }
-
-  async forbidden(role: string): Promise<number> {
-    const stats = await this.system.until(this.system.ask(role, "$stats"));
-    return (stats as { deadLetters: Record<string, number> }).deadLetters["forbidden"] ?? 0;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.system[Symbol.asyncDispose]();
-  }
-}
-
-const id = { log: "6f1f7f3e-0000-4000-8000-000000000000", sequence: 3 };
-
-function prepare(sequence: number) {
-  const debit = { op: "debit", msisdn: subscriber, amount: 1 };
-  const operations = [{ shard, operations: [debit] }];
-  return { id: { ...id, sequence }, lowest: 0, peers: [PARTICIPANT], you: 0, epoch: 1, operations };
-}
+import { type AskFailed, CLIENT } from "../../runtime/role.ts";
+import {
+  COORDINATOR,
+  type Heard,
+  id,
+  PARTICIPANT,
+  prepare,
+  Scene,
+  subscriber,
+} from "./role_scene.ts";
 
 Deno.test("a participant takes decisions, questions and reads from those who may send them", async () => {
   await using scene = await new Scene().withParticipant();
@@ -209,6 +99,28 @@ Deno.test("only the detector has a transaction aborted, and is told that it is d
   // What nobody knows is decided.
   await scene.tell(COORDINATOR, "victim", { id: "nobody:1" });
   assertEquals(scene.said("finished").length, 2);
+});
+
+Deno.test("a vote that an abort has overtaken is told of it; a drain waits for no pause", async () => {
+  await using scene = await new Scene().withCoordinator([CLIENT]);
+  const request = { shards: [{ shard: 0, operations: [1] }], answerShard: 0 };
+  const fate = scene.system.ask(COORDINATOR, "transact", request, 4000);
+  await scene.system.advance(20);
+  const { id } = scene.said("prepare")[0]!.body as { id: TransactionId };
+  await scene.tell(COORDINATOR, "victim", { id: formatTransactionId(id) });
+  const yes = { index: 0, store: "s", answer: 1, entries: [], holders: [] };
+  await scene.tell(COORDINATOR, "voteYes", { ...yes, id });
+  assertEquals(scene.said("abort").map(({ body }) => body["id"]), [id, id]);
+  // The victim pauses a quarter of a second and more; draining, it begins again at once.
+  assertEquals(scene.said("prepare").length, 1);
+  const drained = scene.system.ask(COORDINATOR, "$drain", null, 4000);
+  await scene.system.advance(20);
+  const again = scene.said("prepare").at(-1)!.body as { id: TransactionId };
+  assertEquals(again.id.sequence, id.sequence + 1);
+  await scene.tell(COORDINATOR, "voteYes", { ...yes, id: again.id });
+  assertEquals((await scene.system.until(fate) as { outcome: string }).outcome, "committed");
+  await scene.tell(COORDINATOR, "ack", { id: again.id, index: 0 });
+  await scene.system.until(drained);
 });
 
 Deno.test("a participant tells its waits to the detector only", async () => {

@@ -159,7 +159,8 @@ class Play {
     if (!await this.#heal()) return this.#gaveUp();
     if (this.#failed) return undefined;
     if (this.#clients !== undefined) await this.#await(this.#clients.askAgain());
-    await stage.system.advance(SETTLE_MS);
+    // What nobody waits for any more may be tried once more after a pause.
+    if (!await this.#heal()) return this.#gaveUp();
     if (this.#failed) return undefined;
     stage.hub.invariants.finish();
     if (stage.parts.casting.stop === true) await this.#stop();

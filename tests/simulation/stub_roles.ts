@@ -28,6 +28,7 @@ function create(services: Services, config: StubConfig, durable: boolean): Role 
   const { random, timers, clock } = services;
   if (config.brittle === true && random.next() < BRITTLE_SHARE) throw new Error("brittle");
   let drainedAt = Infinity;
+  let over = false;
   const stuck = (step: "serve" | "drain" | "stop") => config.stuck?.includes(step) === true;
   const ignored = { accepts: anything, handle: () => {} };
   const pause = (forever: boolean, ms?: number): Promise<void> | void => {
@@ -39,21 +40,25 @@ function create(services: Services, config: StubConfig, durable: boolean): Role 
   };
   return {
     messages: { peerStatus: ignored, load: ignored },
-    ...(durable ? { recover: () => keep(services) } : {}),
+    ...(durable ? { recover: () => keep(services, () => over) } : {}),
     serve: () => pause(stuck("serve"), config.serveMs),
     drain: () => {
       if (!stuck("drain")) drainedAt = clock.now() + random.next() * (config.drainMs ?? DRAIN_MS);
     },
     drained: () => clock.now() >= drainedAt,
-    stop: () => pause(stuck("stop")),
+    stop: () => {
+      over = true;
+      return pause(stuck("stop"));
+    },
   };
 }
 
 /** Writes now and then, so that its disk has something to lose. */
-function keep(services: Services): void {
+function keep(services: Services, isOver: () => boolean): void {
   const { timers, clock, random } = services;
   services.openStore();
   const write = () => {
+    if (isOver()) return;
     services.journal({ kind: "stub" }, true);
     timers.set(clock.now() + random.next() * WRITE_MS, write);
   };

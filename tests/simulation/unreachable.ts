@@ -1,6 +1,6 @@
 /**
- * States and transitions that no run of the shipped system can take, each with its reason: they
- * are not asked of the runs, and a run that takes one of them all the same fails.
+ * States and transitions that no run of a scenario can take, each with its reason: they are not
+ * asked of the runs, and a run that takes one of them all the same fails.
  *
  * The charts are written for any host; most of these are for hosts unlike ours, and are tested by
  * rows in `tests/protocols/` and by the checker.
@@ -11,10 +11,25 @@
 const LOCKS_AT_ONCE = "our locks are withdrawn at once: a grant never crosses the withdrawal";
 const HOST_ANSWERS = "our host answers for what it does not know by the rule, without an instance";
 const NOTHING_BETWEEN = "the step is done before the next message is looked at";
+const BY_HAND = "no scenario has an operator who resolves a doubt: heuristics_test.ts does, " +
+  "and the checker takes all of it";
 const NEVER_FAILS = "our host's step cannot fail";
+
+/** States and transitions of the chart that stands in for a participant after a decision by hand. */
+const HEURISTIC: readonly string[] = [
+  ..."idle investigating recording decided settling settled refused".split(" "),
+  ...["idle:resolve", "idle:recovered", "investigating:known", "investigating:unknown"],
+  ...["recording", "decided", "settling"].flatMap((state) =>
+    ["commit", "abort", "inquiry", "uncertain", "prepare", "forget"].map((type) =>
+      `${state}:${type}`
+    )
+  ),
+  ...["recording:journaled", "decided:after inquire", "settling:journaled"],
+].map((name) => `twoPhaseCommit.heuristic ${name.includes(":") ? `${name}[0]` : name}`);
 
 /** `machine state` or `machine state:event[index]`, and why. */
 export const UNREACHABLE: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(HEURISTIC.map((name) => [name, BY_HAND])),
   "twoPhaseCommit.holder idle:release[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:commit[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:abort[0]": HOST_ANSWERS,

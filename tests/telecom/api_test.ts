@@ -46,6 +46,10 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "fault.exit": [{ role: "core-1/coordinator" }],
   "fault.partition": [{ links: [{ from: "edge-1", to: "core-1" }] }],
   "fault.heal": [{ links: [{ from: "edge-1", to: "core-1" }, { from: "core-1", to: "edge-1" }] }],
+  "transactions.list": [{}],
+  "transactions.resolve": [
+    { id: "0b6c2a1e-0000-4000-8000-000000000000:7", decision: "abort", reason: "its disk is lost" },
+  ],
   "rpc.discover": [{}],
 };
 
@@ -96,6 +100,13 @@ const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[]
   ["fault.partition", { links: [] }, /links must be a list of 1 to 1024/],
   ["fault.partition", { links: [{ from: "edge-1" }] }, /links.0.to is missing/],
   ["fault.heal", { links: {} }, /links must be a list/],
+  ["transactions.resolve", { id: "7", decision: "abort", reason: "r" }, /id must be an id/],
+  [
+    "transactions.resolve",
+    { id: `${"0".repeat(36)}:1`, decision: "maybe", reason: "r" },
+    /decision/,
+  ],
+  ["transactions.resolve", { id: `${"0".repeat(36)}:1`, decision: "abort", reason: "" }, /reason/],
   ["rpc.discover", { x: 1 }, /unknown/],
 ];
 
@@ -205,6 +216,8 @@ Deno.test("roles: operators may all, subscribers reach their own, nobody only di
     "number.port",
     "sim.provision",
     ...faults,
+    "transactions.list",
+    "transactions.resolve",
   ];
   for (const [method, [params]] of Object.entries(good)) {
     const open = method === "rpc.discover";

@@ -1,5 +1,6 @@
 /** The command as a user meets it: exit codes, what goes where, signals, kept data. */
 import { assert, assertEquals } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { RealCluster, ROOT, runCluster } from "./real_cluster.ts";
 
 async function withFolder(test: (path: string) => Promise<void>): Promise<void> {
@@ -115,4 +116,31 @@ Deno.test("a store that is damaged is named, and nothing is started on it", () =
     await refused("core-1.coordinator.sqlite", ...anyPort, "--data", data, ...args);
     await Deno.remove(store);
     await refused("core-1.coordinator.sqlite is missing", ...anyPort, "--data", data, ...args);
+  }));
+
+Deno.test("a journal with a changed record is refused by its number, and can be salvaged", () =>
+  withFolder(async (path) => {
+    const args = ["--load", "0", "--fast", "--profile", "reference", "--subscribers", "10"];
+    const data = `${path}/data`;
+    const cluster = await RealCluster.start(data, args);
+    const posting = { subscriber: "254700000000", amount: 5, idempotencyKey: "once" };
+    assertEquals((await cluster.rpc("account.credit", posting)).result.balance, 100_005);
+    await cluster.kill(); // An orderly stop would leave nothing but a checkpoint.
+    for (const { name } of Deno.readDirSync(data)) {
+      if (!name.endsWith(".participant.sqlite")) continue;
+      const db = new DatabaseSync(`${data}/${name}`);
+      const changed = db.prepare(
+        "UPDATE journal SET body = zeroblob(length(body)) WHERE first = 1",
+      ).run();
+      db.close();
+      assertEquals(changed.changes, 1);
+    }
+    await refused("journal record 1 was changed", ...anyPort, "--data", data, ...args);
+    const again = await RealCluster.start(data, [...args, "--salvage"]);
+    assert(
+      again.stderr.some((line) => /^salvage: .*participant.sqlite: journal record 1/.test(line)),
+    );
+    const { result } = await again.rpc("account.balance", { subscriber: "254700000000" });
+    assertEquals(result.balance, 100_005, "rows are sound: they have sums of their own");
+    assertEquals((await again.stop()).code, 0);
   }));

@@ -18,6 +18,8 @@ const defaults: ClusterOptions = {
   faults: false,
   json: false,
   history: undefined,
+  settings: {},
+  salvage: false,
 };
 
 const rows: readonly (readonly [args: string, Partial<ClusterOptions>])[] = [
@@ -45,6 +47,9 @@ const rows: readonly (readonly [args: string, Partial<ClusterOptions>])[] = [
   ["--fast --for 1s", { fast: true, forMs: 1000 }],
   ["--report json", { json: true }],
   ["--history h.jsonl", { history: "h.jsonl" }],
+  ["--max-transactions 50", { settings: { maxConcurrentTransactions: 50 } }],
+  ["--transaction-timeout 2s", { settings: { transactionTimeoutMs: 2000 } }],
+  ["--data d --salvage", { data: "d", salvage: true }],
 ];
 
 for (const [args, expected] of rows) {
@@ -84,6 +89,9 @@ const bad: readonly (readonly [args: readonly string[], message: string])[] = [
   [["--http", "localhost:65536"], "Cannot read --http: it must be HOST:PORT"],
   [["--http", "http://localhost:80"], "Cannot read --http: it must be HOST:PORT"],
   [["--report", "xml"], "Cannot read --report: it must be json"],
+  [["--max-transactions", "0"], "Cannot read --max-transactions: it must be a whole number from 1"],
+  [["--transaction-timeout", "5"], "Cannot read --transaction-timeout: it must be a duration"],
+  [["--salvage"], "Cannot salvage without --data"],
 ];
 
 for (const [args, message] of bad) {

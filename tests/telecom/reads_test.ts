@@ -83,6 +83,18 @@ Deno.test("a session is good until it ends", () => {
   assertEquals(isExpired(key, store.rows.get(key) ?? null, expiresAt), true);
 });
 
+Deno.test("a session stays ended when its number comes back to the SIM it was opened on", () => {
+  const store = new Store();
+  const opened = store.write("session.open", { subscriber: a });
+  const { session } = (opened.ok ? opened.answer : null) as { session: string };
+  const home = seedImsi(0);
+  const port = (toImsi: string, idempotencyKey: string) =>
+    store.write("number.port", { msisdn: a, toImsi, idempotencyKey });
+  assertEquals([port("639099999999999", "p-1").ok, port(home, "p-2").ok], [true, true]);
+  const ended = store.read("session.validate", { session });
+  assertEquals(ended.ok ? "" : ended.reason.code, "expired_session");
+});
+
 Deno.test("a session ends when its number moves to another SIM", () => {
   const store = new Store();
   const opened = store.write("session.open", { subscriber: a });

@@ -228,8 +228,9 @@ export class CoordinatorHost {
   /** A message of a participant or holder. */
   receive(state: Words, type: string, from: number): string | undefined {
     if (state[COORDINATOR] === 0) {
-      if (type === "inquiry") this.#answer(state, from);
-      return undefined; // Forgotten: a voter will ask.
+      // Who votes for what is forgotten is in doubt, and need not ask first.
+      if (type === "inquiry" || type === "voteYes") this.#answer(state, from);
+      return undefined;
     }
     switch (type) {
       case "voteYes":

@@ -41,7 +41,7 @@ const SETS = [...Array(1 << KINDS.length).keys()];
 const RECOVERED = SETS.map((bits) => read(recordsOf(bits)));
 const RETAINED = SETS.map((bits) =>
   retainedByParticipant(recordsOf(bits)).reduce(
-    (set, { kind }) => set | 1 << KINDS.indexOf(kind),
+    (set, { kind }) => set | 1 << KINDS.indexOf(kind as typeof KINDS[number]),
     0,
   )
 );

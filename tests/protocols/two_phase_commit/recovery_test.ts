@@ -76,7 +76,12 @@ Deno.test("an id with a record counts as used even without its reservation", () 
 
 Deno.test("prepared without an outcome is in doubt, whatever the watermark says", () => {
   const found = recoverParticipant([prepared(1), { kind: "watermark", log: "log", lowest: 9 }]);
-  assertEquals(found, { inDoubt: [prepared(1)], finished: [], watermarks: { log: 9 } });
+  assertEquals(found, {
+    inDoubt: [prepared(1)],
+    heuristics: [],
+    finished: [],
+    watermarks: { log: 9 },
+  });
 });
 
 Deno.test("outcomes are kept until the watermark has passed them", () => {

@@ -8,6 +8,7 @@ import type {
   Spawned,
 } from "../../../runtime/ports.ts";
 import type { Store, Transport } from "../../../runtime/ports.ts";
+import type { Damage, SealedBatch } from "../../../runtime/journal_chain.ts";
 import { LOCAL_LINK } from "../../../runtime/link_model.ts";
 import type { Switchboard } from "../../../runtime/switchboard.ts";
 
@@ -66,8 +67,10 @@ export interface Implementation {
   settled(store: Store): Promise<void>;
   /** Ends a store's owner without a word. */
   abandon(store: Store): void;
-  /** Breaks a durable journal on its medium; undefined where there is no medium to break. */
-  readonly damage: ((place: string) => void) | undefined;
+  /** Changes a durable journal on its medium, behind the back of every store. */
+  spoil(place: string, change: (batches: readonly SealedBatch[]) => readonly SealedBatch[]): void;
+  /** Keeps what is sound of a damaged journal. */
+  salvage(place: string): { readonly dropped: readonly Damage[]; readonly kept: number };
   random(seed: number): Random;
   /** The configuration of a role that can be stalled. */
   stallable(): unknown;

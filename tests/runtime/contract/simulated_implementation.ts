@@ -63,7 +63,8 @@ export function simulatedImplementation(): Implementation {
       await Promise.resolve();
     },
     abandon: (store) => (store as SimulatedStore).crash(),
-    damage: undefined,
+    spoil: (place, change) => disks.damage(place, change),
+    salvage: (place) => disks.salvage(place),
     random: (seed) => new SimulatedRandom(seed),
     stallable: () => ({}),
     dispose() {},

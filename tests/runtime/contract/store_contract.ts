@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Store } from "../../../runtime/ports.ts";
 import { StoreError } from "../../../runtime/store_error.ts";
+import { damageContract } from "./damage_contract.ts";
 import type { Implementation } from "./implementation.ts";
 
 async function commit(implementation: Implementation, store: Store): Promise<void> {
@@ -150,15 +151,5 @@ export const storeContract: Record<string, (i: Implementation) => Promise<void>>
     assertNotEquals(open().id, open().id);
     return Promise.resolve();
   },
-
-  "a damaged journal is refused": async (implementation) => {
-    if (implementation.damage === undefined) return;
-    const place = implementation.newStore();
-    const store = implementation.openStore(place);
-    store.append("a");
-    await commit(implementation, store);
-    implementation.abandon(store);
-    implementation.damage(place);
-    assertThrows(() => implementation.openStore(place), StoreError, "do not follow");
-  },
+  ...damageContract,
 };

@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Host } from "../../../runtime/host.ts";
 import { allocateInbox, Inbox } from "../../../runtime/inbox.ts";
+import type { SealedBatch } from "../../../runtime/journal_chain.ts";
 import type { RoleSpec, Store, Transport } from "../../../runtime/ports.ts";
 import { Switchboard } from "../../../runtime/switchboard.ts";
 import { ProcessRandom } from "../../../runtime/worker/environment.ts";
@@ -85,12 +86,21 @@ export function workerImplementation(): Implementation {
     abandon(store) {
       if (open.delete(store)) store.close();
     },
-    damage(place) {
+    spoil(place, change) {
       const db = new DatabaseSync(place);
-      db.exec(
-        "UPDATE journal SET body = zeroblob(length(body))",
-      );
+      const rows = db.prepare("SELECT first, last, crc, hash, body FROM journal ORDER BY first");
+      const batches = rows.all() as unknown as SealedBatch[];
+      db.exec("DELETE FROM journal");
+      const insert = db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
+      for (const { first, last, crc, hash, body } of change(batches)) {
+        insert.run(first, last, crc, hash, body);
+      }
       db.close();
+    },
+    salvage(place) {
+      const store = new SqliteStore(place, "FULL", "salvage");
+      store.close();
+      return store.salvaged ?? { dropped: [], kept: store.durable };
     },
     random: (seed) => new ProcessRandom(seed),
     stallable: () => ({ stall: new SharedArrayBuffer(8) }),

@@ -13,7 +13,7 @@ export const twoPhaseCommit: Scenario = {
     return {
       ...(mood < 0.25 ? LATE : {}),
       ...cast(random),
-      ...(mood > 0.75 ? lateVotes(random) : {}),
+      ...(mood > 0.65 ? lateVotes(random) : {}),
     };
   },
 };

@@ -1,0 +1,184 @@
+/**
+ * The rows of a SQLite store: written to their table late, all that changed at once.
+ *
+ * A row that a commit changes is logged with the journal's batch (redo, Gray and Reuter 1993,
+ * section 10.3) and kept in memory. The table follows when many have changed, at a checkpoint and at
+ * the end: a page of the table then takes all changes of its rows in one write, in place of one write
+ * for each. Opening a store that was not closed repeats what the table has not got yet.
+ *
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { decode } from "../codec.ts";
+import type { Value } from "../ports.ts";
+import { StoreError } from "../store_error.ts";
+
+/** From this many changed rows on, the table follows. */
+const MOST_CHANGED = 8192;
+
+/** What a batch of the journal holds: its records, and the rows changed with them. */
+export type BatchBody = readonly [records: readonly unknown[], redo?: Redo];
+
+/** Keys and values by turns; a null deletes. */
+type Redo = readonly (string | Value)[];
+
+/** SQL of the tables that rows need. */
+export const ROWS_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS rows(
+    key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT OR IGNORE INTO meta VALUES ('written', 0);`;
+
+/** The rows of one store. Its batches are those of the store. */
+export class SqliteRows {
+  readonly #select: StatementSync;
+  readonly #range: StatementSync;
+  readonly #upsert: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #setWritten: StatementSync;
+  /** Changed by the batch that is not committed yet. */
+  readonly #pending = new Map<string, Value | null>();
+  /** Committed, but not in the table yet. */
+  readonly #changed = new Map<string, Value | null>();
+
+  constructor(db: DatabaseSync, private readonly path: string) {
+    this.#select = db.prepare("SELECT value, crc FROM rows WHERE key = ?");
+    this.#range = db.prepare("SELECT key, value, crc FROM rows WHERE key >= ? AND key < ?");
+    this.#upsert = db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)");
+    this.#delete = db.prepare("DELETE FROM rows WHERE key = ?");
+    this.#setWritten = db.prepare("UPDATE meta SET value = ? WHERE name = 'written'");
+  }
+
+  /** Whether the batch changes rows. */
+  get pending(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** Whether so many rows have changed that the table should follow. */
+  get full(): boolean {
+    return this.#changed.size + this.#pending.size >= MOST_CHANGED;
+  }
+
+  /** A row as the batch would leave it. */
+  get(key: string): Value | undefined {
+    let value = this.#pending.get(key);
+    if (value === undefined) value = this.#changed.get(key);
+    if (value !== undefined) return value ?? undefined;
+    const row = this.#select.get(key);
+    return row === undefined ? undefined : readRow(this.path, key, row);
+  }
+
+  /** Writes (or, with null, deletes) a row in the batch. */
+  put(key: string, value: Value | null): void {
+    this.#pending.set(key, value);
+  }
+
+  /** Rows whose key starts with `prefix`, in key order, as the batch would leave them. */
+  *scan(prefix: string): Iterable<readonly [string, Value]> {
+    const news = new Map<string, Value | null>();
+    for (const changes of [this.#changed, this.#pending]) {
+      for (const [key, value] of changes) if (key.startsWith(prefix)) news.set(key, value);
+    }
+    const rows = this.#range.all(prefix, prefix + "\u{10ffff}");
+    yield* overlaid(this.path, rows, news);
+  }
+
+  /** What the batch has to log. */
+  redo(): Redo {
+    return [...this.#pending].flat();
+  }
+
+  /** Takes over the changes of batches that the table may lack, in their order. */
+  repeat(bodies: Iterable<Uint8Array>): void {
+    for (const body of bodies) repeatInto(this.#changed, decode(body) as BatchBody);
+  }
+
+  /** Brings the table up to the batch, in the caller's SQLite transaction. */
+  writeBack(upTo: number): void {
+    for (const [key, value] of this.#pending) this.#changed.set(key, value);
+    this.#pending.clear();
+    // In key order, so that each page of the table is touched once.
+    const keys = [...this.#changed.keys()].sort();
+    for (const key of keys) {
+      const value = this.#changed.get(key)!;
+      if (value === null) this.#delete.run(key);
+      else {
+        const text = JSON.stringify(value);
+        this.#upsert.run(key, text, sumOf(key, text));
+      }
+    }
+    this.#setWritten.run(upTo);
+    this.#changed.clear();
+  }
+
+  /** The batch was committed with its redo. */
+  settle(): void {
+    for (const [key, value] of this.#pending) this.#changed.set(key, value);
+    this.#pending.clear();
+  }
+
+  /** Whether the table lacks anything that is committed. */
+  get behind(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /** Forgets the batch. */
+  drop(): void {
+    this.#pending.clear();
+  }
+}
+
+/**
+ * All rows of a store that nobody has open, in key order, also those which a store that was not
+ * closed has only logged.
+ *
+ * @throws {StoreError} if a row was changed on the disk
+ */
+export function* storedRows(path: string): Iterable<readonly [string, Value]> {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    const changed = new Map<string, Value | null>();
+    for (const body of unwritten(db)) repeatInto(changed, decode(body) as BatchBody);
+    yield* overlaid(path, db.prepare("SELECT key, value, crc FROM rows").all(), changed);
+  } finally {
+    db.close();
+  }
+}
+
+/** The bodies of the journal's batches whose rows are not in the table yet. */
+export function* unwritten(db: DatabaseSync): Iterable<Uint8Array> {
+  const batches = db.prepare(
+    "SELECT body FROM journal WHERE last > (SELECT value FROM meta WHERE name = 'written') " +
+      "ORDER BY first",
+  );
+  for (const { body } of batches.iterate()) yield body as Uint8Array;
+}
+
+function repeatInto(rows: Map<string, Value | null>, [, redo = []]: BatchBody): void {
+  for (let i = 0; i < redo.length; i += 2) rows.set(redo[i] as string, redo[i + 1]!);
+}
+
+function* overlaid(
+  path: string,
+  rows: readonly Record<string, unknown>[],
+  changed: ReadonlyMap<string, Value | null>,
+): Iterable<readonly [string, Value]> {
+  const table = new Map(rows.map((row) => [row["key"] as string, row]));
+  const keys = [...new Set([...table.keys(), ...changed.keys()])].sort();
+  for (const key of keys) {
+    const value = changed.get(key);
+    if (value === null) continue;
+    yield [key, value ?? readRow(path, key, table.get(key)!)];
+  }
+}
+
+function readRow(path: string, key: string, row: Record<string, unknown>): Value {
+  const text = row["value"] as string;
+  if (sumOf(key, text) === row["crc"]) return JSON.parse(text) as Value;
+  throw new StoreError(`${path}: row ${key} was changed on the disk. Restore a copy`);
+}
+
+function sumOf(key: string, value: string): number {
+  return crc32(value, crc32(key));
+}
