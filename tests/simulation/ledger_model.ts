@@ -20,6 +20,7 @@ import {
   formatTransactionId,
   type ParticipantRecord,
   type PreparedRecord,
+  type TransactionId,
 } from "../../protocols/two_phase_commit/messages.ts";
 import { isThreePhaseRecord } from "../../protocols/three_phase_commit/rules.ts";
 import type { WrittenBatch } from "../../runtime/simulated/store.ts";
@@ -30,7 +31,7 @@ type JournalRecord =
   | ThreePhaseCoordinatorRecord
   | ThreePhaseParticipantRecord;
 type Promised = PreparedRecord | ThreePhasePreparedRecord;
-type Decision = Pick<JournalRecord, "id"> & { readonly participants?: readonly string[] };
+type Decision = { readonly id: TransactionId; readonly participants?: readonly string[] };
 
 /** A row a decision changed. */
 export interface Change {
