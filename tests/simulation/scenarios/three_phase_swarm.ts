@@ -1,5 +1,6 @@
 /** Three-phase commit where its assumption holds: whatever fails, silence means failure. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
+import { die } from "../dying.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /**
@@ -21,9 +22,9 @@ export const threePhaseSwarm: Scenario = {
     "3PC and 2PC side by side; anybody crashes at any moment, nothing is lost between the living",
   roles: ["coordinator", "participant", "gateway"],
   faults: {
-    always: ["crash"],
     // No loss, no partition, no full mailbox: they would make silence of the living.
     maybe: [
+      "crash",
       "duplicate",
       "delay",
       "reorder",
@@ -35,7 +36,6 @@ export const threePhaseSwarm: Scenario = {
       "slow",
       "pause",
     ],
-    often: { crash: 4, exit: 4, node: 2, power: 2 },
   },
   recast: (plan: ClusterPlan) => ({
     ...plan,
@@ -52,18 +52,18 @@ export const threePhaseSwarm: Scenario = {
     settings: {
       synchronous: true,
       // A leader's silence is twice that: longer than all that one does, whoever it waits for.
-      transactionTimeoutMs: pick(random, [1000, 1500]),
+      transactionTimeoutMs: pick(random, [500, 1000]),
       lockTimeoutMs: pick(random, [20, 150]),
       leaseMs: pick(random, [100, 300]),
       resendMs: pick(random, [30, 60]),
     },
     load: {
-      perSecond: between(random, 10, 50),
-      subscribers: Math.round(between(random, 3, 12)),
+      perSecond: between(random, 20, 150),
+      subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
-        "account.batch": 15,
-        "account.debit": 10,
+        "account.batch": 30,
+        "account.debit": 5,
         "account.credit": 10,
         "account.balance": 5,
         "number.port": 5,
@@ -73,4 +73,5 @@ export const threePhaseSwarm: Scenario = {
     },
     stop: random() < 0.3,
   }),
+  act: die,
 };
