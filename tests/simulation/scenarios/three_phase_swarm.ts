@@ -58,7 +58,7 @@ export const threePhaseSwarm: Scenario = {
       resendMs: pick(random, [30, 60]),
     },
     load: {
-      perSecond: between(random, 20, 150),
+      perSecond: between(random, 20, 50),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
