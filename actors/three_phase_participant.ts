@@ -255,7 +255,10 @@ export class ThreePhaseParticipant {
       return services.deadLetter("forbidden", envelope);
     }
     const ours = services.store.id;
-    const store = "store" in body ? body.store : type === "abort" ? ours : undefined;
+    // A coordinator that was told the outcome after a crash does not know who voted. Below the
+    // watermark everybody has acknowledged: it is a late copy, or it has lost its `ended` since.
+    const unnamed = type === "abort" || (isCoordinator && id.sequence < lowest) ? ours : undefined;
+    const store = "store" in body ? body.store : unnamed;
     const sameStore = mayAckUnknownCommit({ store, ours, sequence: id.sequence, lowest });
     if (instance !== undefined) {
       if (isCoordinator) this.#noteCoordinator(instance.facts, body, envelope);

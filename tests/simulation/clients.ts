@@ -166,9 +166,10 @@ export class Clients {
   async #perform({ method, params }: Pick<Request, "method" | "params">): Promise<void> {
     this.open++;
     this.made++;
+    const begunAt = this.stage.system.now;
     for (let attempt = 0;; attempt++) {
       const entry = this.#entries[this.#turn++ % this.#entries.length]!;
-      const request = { method, params, sentAt: this.stage.system.now, edge: entry };
+      const request = { method, params, begunAt, sentAt: this.stage.system.now, edge: entry };
       const outcome = await this.#attempt(entry, request);
       if ("result" in outcome) this.#acknowledge(request, outcome.result);
       else if ("refused" in outcome) this.counts.refused++;

@@ -8,6 +8,8 @@ import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
 import { call } from "../../protocols/rpc/call.ts";
+import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
+import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
 import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { heuristic } from "../../protocols/two_phase_commit/heuristic.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
@@ -25,6 +27,8 @@ export const MACHINES: readonly AnyStateMachine[] = [
   participant,
   holder,
   heuristic,
+  threePhaseCoordinator,
+  threePhaseParticipant,
   monitor,
   emitter,
   call,

@@ -36,6 +36,8 @@ export interface Request {
   readonly params: Readonly<Record<string, unknown>>;
   /** Virtual ms. */
   readonly sentAt: number;
+  /** When its first attempt was: a repetition may be told what an earlier one has done. */
+  readonly begunAt: number;
   /** Where it went. */
   readonly edge: string;
 }

@@ -2,22 +2,36 @@
  * The rows as the decisions have them: what every store must come to once each participant has
  * heard of all of them. Built from durable records alone.
  *
- * A commit changes the model at the moment its record is durable at the coordinator. Rows that two
+ * A commit changes the model at the moment its record is durable at the coordinator; a three-phase
+ * commit, which whoever lives decides, with the first record of it at anybody. Rows that two
  * transactions write are locked from the first one's vote until it is applied, so the order of the
  * decisions is the order in which each store applies them.
  *
  * @module
  */
 import type { Value, Writes } from "../../actors/ledger.ts";
+import type {
+  CoordinatorRecord as ThreePhaseCoordinatorRecord,
+  ParticipantRecord as ThreePhaseParticipantRecord,
+  PreparedRecord as ThreePhasePreparedRecord,
+} from "../../protocols/three_phase_commit/messages.ts";
 import {
-  type CommitRecord,
   type CoordinatorRecord,
   formatTransactionId,
   type ParticipantRecord,
   type PreparedRecord,
+  type TransactionId,
 } from "../../protocols/two_phase_commit/messages.ts";
 import { isThreePhaseRecord } from "../../protocols/three_phase_commit/rules.ts";
 import type { WrittenBatch } from "../../runtime/simulated/store.ts";
+
+type JournalRecord =
+  | CoordinatorRecord
+  | ParticipantRecord
+  | ThreePhaseCoordinatorRecord
+  | ThreePhaseParticipantRecord;
+type Promised = PreparedRecord | ThreePhasePreparedRecord;
+type Decision = { readonly id: TransactionId; readonly participants?: readonly string[] };
 
 /** A row a decision changed. */
 export interface Change {
@@ -30,7 +44,6 @@ export interface Change {
 /** A commit that has become durable. */
 export interface Decided {
   readonly transaction: string;
-  readonly record: CommitRecord;
   /** Addresses of participants whose promise is not durable: there must be none. */
   readonly unprepared: readonly string[];
   readonly changes: readonly Change[];
@@ -43,7 +56,9 @@ export class LedgerModel {
   /** Decided to commit. */
   readonly committed: Set<string> = new Set();
   /** By transaction and store: durable promises. */
-  readonly #prepared = new Map<string, Map<string, PreparedRecord>>();
+  readonly #prepared = new Map<string, Map<string, Promised>>();
+  /** Who takes part in a three-phase commit, by transaction. */
+  readonly #began = new Map<string, readonly string[]>();
   readonly #listeners: ((decided: Decided) => void)[] = [];
   readonly #seeded = new Set<string>();
 
@@ -70,11 +85,14 @@ export class LedgerModel {
   /** A batch has become durable. */
   written(store: string, batch: WrittenBatch): void {
     if (!this.#seeded.has(store)) this.#seed(store, batch);
-    // Whoever lives decides a three-phase commit, so no one record is its decision.
-    const records = batch.records.filter((record) => !isThreePhaseRecord(record));
-    for (const record of records as readonly (CoordinatorRecord | ParticipantRecord)[]) {
+    for (const record of batch.records as readonly JournalRecord[]) {
+      const threePhase = isThreePhaseRecord(record);
       if (record.kind === "prepared") this.#promise(store, record);
-      if (record.kind === "commit") this.#decide(record);
+      else if (record.kind === "began" && "participants" in record) {
+        this.#began.set(formatTransactionId(record.id), record.participants);
+      } else if (record.kind === "commit" || record.kind === "committed" && threePhase) {
+        this.#decide(record);
+      }
     }
   }
 
@@ -85,30 +103,31 @@ export class LedgerModel {
     if (batch.rows.has("meta/seeded")) this.#seeded.add(store);
   }
 
-  #promise(store: string, record: PreparedRecord): void {
+  #promise(store: string, record: Promised): void {
     const transaction = formatTransactionId(record.id);
     let stores = this.#prepared.get(transaction);
     if (stores === undefined) this.#prepared.set(transaction, stores = new Map());
     if (!stores.has(store)) stores.set(store, record);
   }
 
-  #decide(record: CommitRecord): void {
+  #decide(record: Decision): void {
     const transaction = formatTransactionId(record.id);
-    if (this.committed.has(transaction)) return; // Kept by a checkpoint.
+    if (this.committed.has(transaction)) return; // Kept by a checkpoint, or told by another.
     this.committed.add(transaction);
+    const { participants = this.#began.get(transaction) ?? [] } = record;
     const promises = this.#prepared.get(transaction);
     const unprepared: string[] = [];
-    const changes = record.participants.flatMap((address) => {
+    const changes = participants.flatMap((address) => {
       const store = this.storeOf(address);
       const promise = promises?.get(store);
       if (promise === undefined) unprepared.push(address);
       return promise === undefined ? [] : this.#apply(store, promise);
     });
-    const decided = { transaction, record, unprepared, changes };
+    const decided = { transaction, unprepared, changes };
     for (const listener of this.#listeners) listener(decided);
   }
 
-  #apply(store: string, { effect }: PreparedRecord): Change[] {
+  #apply(store: string, { effect }: Promised): Change[] {
     const { writes } = effect as { readonly writes: Writes };
     const rows = this.of(store);
     const set = (key: string, after: Value | undefined): Change => {

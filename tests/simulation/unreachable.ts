@@ -15,6 +15,30 @@ const BY_HAND = "no scenario has an operator who resolves a doubt: heuristics_te
   "and the checker takes all of it";
 const NEVER_FAILS = "our host's step cannot fail";
 
+const NOBODY_CALLS_OFF = "our host of three-phase commit lets nobody call a transaction off: " +
+  "it gives its charts no abort";
+const DROPPED = "our host drops what is about no instance: none waits in its first state";
+
+/** Of three-phase commit: transitions of the coordinator, then of the participant. */
+const THREE_PHASE: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["beginning", "waiting", "preCommitted", "committing", "committed", "aborting", "aborted"]
+      .map((state) => [`threePhaseCommit.coordinator ${state}:abort[0]`, NOBODY_CALLS_OFF]),
+  ),
+  // Only an abort leaves `beginning` before its record is durable.
+  "threePhaseCommit.coordinator aborting:journaled[1]": NOBODY_CALLS_OFF,
+  "threePhaseCommit.participant initial:commit[0]": HOST_ANSWERS,
+  "threePhaseCommit.participant initial:abort[0]": HOST_ANSWERS,
+  "threePhaseCommit.participant initial:preCommit[0]": DROPPED,
+  "threePhaseCommit.participant initial:stateReport[0]": DROPPED,
+  ...Object.fromEntries(
+    ["refusing", "aborting", "aborted"].map((state) => [
+      `threePhaseCommit.participant ${state}:refused[0]`,
+      "our locks are withdrawn at once, and what is refused is refused when they are granted",
+    ]),
+  ),
+};
+
 /** States and transitions of the chart that stands in for a participant after a decision by hand. */
 const HEURISTIC: readonly string[] = [
   ..."idle investigating recording decided settling settled refused".split(" "),
@@ -30,6 +54,7 @@ const HEURISTIC: readonly string[] = [
 /** `machine state` or `machine state:event[index]`, and why. */
 export const UNREACHABLE: Readonly<Record<string, string>> = {
   ...Object.fromEntries(HEURISTIC.map((name) => [name, BY_HAND])),
+  ...THREE_PHASE,
   "twoPhaseCommit.holder idle:release[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:commit[0]": HOST_ANSWERS,
   "twoPhaseCommit.participant idle:abort[0]": HOST_ANSWERS,

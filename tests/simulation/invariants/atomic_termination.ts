@@ -4,6 +4,8 @@ import type { InvariantDefinition } from "../invariant.ts";
 const SETTLED: Readonly<Record<string, ReadonlySet<string>>> = {
   "twoPhaseCommit.coordinator": new Set(["ended", "aborted"]),
   "twoPhaseCommit.participant": new Set(["committed", "aborted", "votedNo", "forgotten", "idle"]),
+  "threePhaseCommit.coordinator": new Set(["ended"]),
+  "threePhaseCommit.participant": new Set(["committed", "aborted", "forgotten", "initial"]),
 };
 
 /**

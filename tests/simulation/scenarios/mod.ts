@@ -13,6 +13,7 @@ import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
 import { restartStorm } from "./restart_storm.ts";
 import { threePhaseCommit } from "./three_phase_commit.ts";
+import { threePhaseSwarm } from "./three_phase_swarm.ts";
 import { transfers } from "./transfers.ts";
 import { twoPhaseCommit } from "./two_phase_commit.ts";
 
@@ -22,6 +23,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     transfers,
     twoPhaseCommit,
     threePhaseCommit,
+    threePhaseSwarm,
     crashes,
     partitions,
     leases,
