@@ -167,7 +167,10 @@ class Subscribers {
       const text = await stage.system.ask(edge, "request", message, ANSWER_MS);
       const { result } = JSON.parse(text as string) as { result?: Record<string, unknown> };
       if (result !== undefined) {
-        stage.hub.invariants.acknowledged({ method, params, sentAt, edge }, result);
+        stage.hub.invariants.acknowledged(
+          { method, params, sentAt, begunAt: sentAt, edge },
+          result,
+        );
         if (method === "session.open") {
           this.#traffic.setSession(subscriber, String(result["session"]));
         }

@@ -198,6 +198,7 @@ class Simulation {
         ...figures,
         profile: this.options.profile ?? "drawn",
         unreached: never,
+        unreached_unfinished: all ? left.unfinished : [],
         faults: strikes,
         coverage,
         ...more,
