@@ -251,8 +251,10 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
         abort: {}, // Decided elsewhere meanwhile.
         granted: { actions: "release" }, // It crossed the withdrawal: give it back.
         refused: {}, // It crossed the withdrawal.
-        ...DECIDING,
         stateRequest: { actions: "follow" }, // Answered once it is durable.
+        inquiry: {}, // Who asks asks again.
+        prepare: {}, // The answer is on its way.
+        // No `preCommit`, since not all have voted yes, and no `stateReport`: it never led.
       },
     },
 

@@ -28,6 +28,7 @@ const THREE_PHASE: readonly Trial[] = [
   ["three_phase_commit/asynchronous", { ...ORPHANED, participants: 3 }, 60_000],
   ["three_phase_commit/asynchronous", { participants: 2, crashes: 0, voted: true }, 60_000],
   ["three_phase_commit/asynchronous", { participants: 3, crashes: 0, voted: true }, 20_000],
+  ["three_phase_commit", { participants: 3, voted: true, orphaned: true, crashes: 4 }],
   ["three_phase_commit", { crashes: 0 }],
   ["three_phase_commit", { participants: 3, crashes: 1 }],
 ];

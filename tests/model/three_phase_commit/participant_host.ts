@@ -16,7 +16,7 @@ import type { Words } from "../../../runtime/checker/model.ts";
 import type { Effect } from "../../../runtime/engine.ts";
 import { pauseFault } from "../two_phase_commit/participant_rules.ts";
 import { nextLeader } from "../../../protocols/three_phase_commit/termination.ts";
-import { allOf, heardWith, type Known, knowsWith, stepFault } from "./participant_rules.ts";
+import { allExcept, heardWith, type Known, knowsWith, stepFault } from "./participant_rules.ts";
 import { Disk, Lock, PARTICIPANT_KINDS, type World } from "./world.ts";
 
 const id = { log: "log", sequence: 0 };
@@ -49,7 +49,9 @@ const DURABLE_FIRST: Readonly<Record<string, number>> = {
 
 /** Pauses may grow where there is room for them. */
 export function backoffOf({ options }: World): number {
-  return options.participants === 1 && options.crashes <= 1 ? 2 : 0;
+  const { participants, crashes, orphaned, synchronous } = options;
+  if (orphaned) return participants === 2 && synchronous ? 1 : 0;
+  return participants === 1 && crashes <= 1 ? 2 : 0;
 }
 
 /** The participants' side of a state. */
@@ -143,7 +145,8 @@ export class ParticipantHost {
       follows,
       heard: leads ? (disk & Disk.HEARD_BITS) >> Disk.HEARD_SHIFT : 0,
       knows: leads && (disk & Disk.KNOWS) !== 0,
-      returned: (disk & Disk.RETURNED) !== 0,
+      spreads: leads && (disk & Disk.SPREADS) !== 0,
+      returned: !leads && (disk & Disk.RETURNED) !== 0,
       refuses: !leads && (disk & Disk.REFUSES) !== 0,
       forGood: !leads && (disk & Disk.FOR_GOOD) !== 0,
       below: (disk & Disk.BELOW) !== 0,
@@ -162,8 +165,14 @@ export class ParticipantHost {
     if (type === "recovered") state[place]! |= Disk.RETURNED;
     if (returned) return;
     if (follows === index) {
-      const heard = type.includes("answerTimeout") ? allOf(known) : heardWith(known, event);
-      state[place]! |= heard << Disk.HEARD_SHIFT;
+      const asked = type.includes("resend") ? undefined : toldPreCommit(effects);
+      if (asked !== undefined) state[place]! |= Disk.SPREADS;
+      const heard = asked !== undefined
+        ? allExcept(known, asked)
+        : type.includes("answerTimeout")
+        ? allExcept(known, [])
+        : heardWith(known, event);
+      state[place] = state[place]! & ~Disk.HEARD_BITS | heard << Disk.HEARD_SHIFT;
       if (knowsWith(known, event)) state[place]! |= Disk.KNOWS;
       return;
     }
@@ -327,6 +336,12 @@ export class ParticipantHost {
       answers: this.world.participants.filter((it) => it !== index && !known.includes(it)),
     };
   }
+}
+
+/** Whom it tells that all voted yes, if it does. */
+function toldPreCommit(effects: readonly Effect[]): readonly number[] | undefined {
+  const said = effects.map(({ params }) => (params ?? {}) as Params);
+  return said.find(({ message }) => message === "preCommit")?.to;
 }
 
 const DECIDED = new Set(["committed", "aborted"]);

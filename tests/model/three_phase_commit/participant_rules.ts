@@ -20,6 +20,8 @@ export interface Known {
   readonly follows: number;
   /** If it leads: a bit for each other that has reported, or is waited for no longer. */
   readonly heard: number;
+  /** If it leads: it has told the uncertain ones that all voted yes. */
+  readonly spreads: boolean;
   /** If it leads: one has reported to be pre-committed. */
   readonly knows: boolean;
   /** It had voted, has crashed, and is back. */
@@ -60,14 +62,15 @@ function others({ index, participants }: Known): number[] {
   return Array.from({ length: participants }, (_, it) => it).filter((it) => it !== index);
 }
 
-/** The bits of all others. */
-export function allOf({ participants }: Known): number {
-  return (1 << participants - 1) - 1;
+/** The bits of all others but these. */
+export function allExcept(known: Known, these: readonly number[]): number {
+  return others(known).reduce((bits, it, at) => these.includes(it) ? bits : bits | 1 << at, 0);
 }
 
 /** Who has reported, with what this event says. */
-export function heardWith(known: Known, { type, from }: Step["event"]): number {
+export function heardWith(known: Known, { type, from, state }: Step["event"]): number {
   const place = others(known).indexOf(from ?? COORDINATOR);
+  if (known.spreads && state !== "preCommitted") return known.heard; // Said before it was told.
   return type === "stateReport" && place >= 0 ? known.heard | 1 << place : known.heard;
 }
 
@@ -231,7 +234,8 @@ const RULES: readonly Owes[] = [
   },
 
   (known, { event, said, writes }) => {
-    const isLast = known.heard !== allOf(known) && heardWith(known, event) === allOf(known);
+    const isLast = known.heard !== allExcept(known, []) &&
+      heardWith(known, event) === allExcept(known, []);
     if (known.follows !== known.index || known.written & OUTCOME || !isLast) return undefined;
     const goesOn = ["preCommitted", "committed", "aborted"].some(writes) ||
       said.some(({ message }) => message === "preCommit");

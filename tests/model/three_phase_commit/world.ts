@@ -89,6 +89,8 @@ export const Disk = {
   HEARD_BITS: 3 << 12,
   /** One has reported to be pre-committed. */
   KNOWS: 1 << 15,
+  /** In the place of the next: it tells the others that all voted yes. */
+  SPREADS: 1 << 14,
   /** It had voted, and is back. */
   RETURNED: 1 << 14,
   /** Likewise a coordinator, in their places: it has said that all voted yes. */
