@@ -141,7 +141,9 @@ function follow(known: Recovered, record: ReplicaRecord): Recovered {
     case "viewChange": {
       const { viewChange } = record;
       if (viewChange.view <= view) return known;
-      return { ...known, view: viewChange.view, active: false, viewChange };
+      const { newView: _, ...rest } = known;
+      const left = inNewView(log, [], "empty");
+      return { ...rest, view: viewChange.view, active: false, log: left, viewChange };
     }
     case "newView":
       return entered(known, record.newView);

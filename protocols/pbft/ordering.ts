@@ -34,8 +34,8 @@ function slotOf({ context, event }: Args): Slot {
   return slotAt(context.log, (event as Partial<Assigned>).sequence ?? 0);
 }
 
-function isWaiting(context: ReplicaContext): boolean {
-  return context.active && context.pending.length > 0 && !isPrimary(context);
+function isWaiting({ active, pending }: ReplicaContext): boolean {
+  return active && pending.length > 0;
 }
 
 /** The number that the primary gives away next. */
@@ -162,7 +162,10 @@ export const orderingGuards = {
     isCommitted(slotAt(context.log, context.executed + 1), context),
   isExecution: ({ context, event }: Args): boolean =>
     event.type === "executed" && event.sequence === context.executed + 1,
-  /** A backup knows of a request that is not executed, and is in a view to wait in (4.4). */
+  /**
+   * It knows of a request that is not executed, and is in a view to wait in (4.4). The paper's primary
+   * has no timer; but it may lack commits that were lost, of backups that have left the view since.
+   */
   isWaiting: ({ context }: Args): boolean => isWaiting(context),
   isNotWaiting: ({ context }: Args): boolean => !isWaiting(context),
   /** The request it has waited for longest is executed. */

@@ -1,6 +1,6 @@
 /**
  * Normal operation as parts of the chart in `replica.ts` (section 4.2): what is heard within a view,
- * and the regions in which the primary makes batches, committed ones are executed, and a backup waits.
+ * and the regions in which the primary makes batches, committed ones are executed, and a replica waits.
  *
  * @module
  */
@@ -100,7 +100,7 @@ export const execution = {
   },
 } as const;
 
-/** A backup's timer (4.4). */
+/** The timer that suspects a view (4.4). */
 export const patience = {
   initial: "calm",
   states: {

@@ -12,7 +12,7 @@
  * | `view`       | normal operation, in three phases; leaving a view and beginning one | 4.2, 4.4 |
  * | `proposal`   | the primary makes batches of what waits                            | 4.1     |
  * | `execution`  | executes what is committed, strictly in order                      | 4.2     |
- * | `patience`   | a backup's timer: how long the request it knows longest may wait   | 4.4     |
+ * | `patience`   | the timer: how long the request it has known longest may wait      | 4.4     |
  * | `checkpoint` | digests that a quorum agrees on become stable, the log is cut      | 4.3     |
  * | `transfer`   | fetches the stable state by its digest when it has fallen behind   | 4.4     |
  * | `gossip`     | says now and then how far it has come, and answers those behind    | -       |

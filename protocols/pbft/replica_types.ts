@@ -29,7 +29,7 @@ export type ReplicaInput = Group & {
   readonly maxBatch: number;
   /** Most batches that are ordered and not executed. */
   readonly maxInFlight: number;
-  /** How long a backup waits for the execution of the first request it knows of, in ms. */
+  /** How long a replica waits for the execution of the first request it knows of, in ms. */
   readonly viewTimeoutMs: number;
   /** Doublings of that time at most (4.5.2). */
   readonly maxBackoff: number;
