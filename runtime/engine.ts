@@ -35,6 +35,9 @@ export interface Step<S> {
   readonly timers: readonly TimerChange[];
 }
 
+/** Which engine a machine needs: `live` if its context holds more than finite protocol facts. */
+export type EngineKind = "table" | "live";
+
 /** Steps instances of one machine; `S` is opaque to the caller. */
 export interface Engine<S> {
   /** The id of the machine. */
@@ -246,4 +249,9 @@ function eventKey(event: EventObject): string {
     if (name !== "type") return JSON.stringify(event, exact);
   }
   return event.type;
+}
+
+/** A new engine of this kind. */
+export function engineFor(machine: AnyStateMachine, kind: EngineKind): Engine<unknown> {
+  return (kind === "live" ? new LiveEngine(machine) : new TableEngine(machine)) as Engine<unknown>;
 }

@@ -11,7 +11,7 @@ import { Arrivals } from "./arrivals.ts";
 import { Asks, REPLY, type Reply } from "./asks.ts";
 import { encode, type Envelope, type Outgoing } from "./codec.ts";
 import { DeadLetters } from "./dead_letters.ts";
-import { type Engine, TableEngine } from "./engine.ts";
+import { type Engine, engineFor, type EngineKind } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
@@ -143,8 +143,8 @@ export class Host implements Services {
   log(kind: LogKind, text: string): void {
     this.hooks.log(kind, text);
   }
-  engine(machine: AnyStateMachine): Engine<unknown> {
-    return this.hooks.engine?.(machine) ?? new TableEngine(machine);
+  engine(machine: AnyStateMachine, kind: EngineKind = "table"): Engine<unknown> {
+    return this.hooks.engine?.(machine, kind) ?? engineFor(machine, kind);
   }
   observe(): Observer | undefined {
     return this.#observer;

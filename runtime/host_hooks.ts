@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineKind } from "./engine.ts";
 import type { LogKind } from "./role.ts";
 import type { Witness } from "./witness.ts";
 import type { AnyStateMachine } from "./xstate_types.ts";
@@ -20,8 +20,8 @@ export interface HostHooks {
   readonly epoch: () => number;
   /** See `Services.outside`. */
   readonly outside?: <T>(work: Promise<T>) => Promise<T>;
-  /** See `Services.engine`. Default: a table of its own for each. */
-  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  /** See `Services.engine`. Default: one of its own for each. */
+  readonly engine?: (machine: AnyStateMachine, kind: EngineKind) => Engine<unknown>;
   /** Sees every message come and go. */
   readonly witness?: Witness;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Envelope, Metadata } from "./codec.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineKind } from "./engine.ts";
 import type { Observer } from "./instances.ts";
 import type {
   Address,
@@ -73,8 +73,8 @@ export interface Services {
   journal(record: unknown, forced: boolean, durable?: () => void): void;
   /** Counts and keeps a message that could not be handled. */
   deadLetter(reason: DeadLetterReason, envelope: Envelope): void;
-  /** Steps the instances of a machine. */
-  engine(machine: AnyStateMachine): Engine<unknown>;
+  /** Steps the instances of a machine; `live` if its context is large. Default: by a table. */
+  engine(machine: AnyStateMachine, kind?: EngineKind): Engine<unknown>;
   /** Who looks on at the steps of machines, if anyone. */
   observe(): Observer | undefined;
   /** Makes sure that the host takes a turn soon; call it after work done outside of a turn. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Engine } from "../engine.ts";
+import type { Engine, EngineKind } from "../engine.ts";
 import type { InboxSize } from "../inbox.ts";
 import type { Observer } from "../instances.ts";
 import type { Address, RoleSpec, SendResult, Spawned, Spawner } from "../ports.ts";
@@ -23,7 +23,7 @@ import { Mailbox, type Served, type SimulatedDirectory, SimulatedTransport } fro
 /** Who looks on at a simulated system. All of it is optional, and none of it changes a run. */
 export interface Onlooker {
   /** Steps the machines in place of tables of their own: it may count, or step other machines. */
-  readonly engine?: (machine: AnyStateMachine) => Engine<unknown>;
+  readonly engine?: (machine: AnyStateMachine, kind: EngineKind) => Engine<unknown>;
   /** Told of every step of a role's machines. */
   readonly observe?: (address: Address) => Observer;
   /** Told of every message of a role. */

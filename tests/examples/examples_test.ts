@@ -50,6 +50,13 @@ const stories: Readonly<Record<string, readonly string[]>> = {
     "97500 cents: committed",
     "{ count: 1 }",
   ],
+  replicated_key_value: [
+    "hello",
+    "1",
+    "2",
+    "replica 0: equivocation",
+    "another leads",
+  ],
   virtual_time: [
     "0.0 s: right is alive",
     "1.0 s: left is alive",

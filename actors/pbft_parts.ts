@@ -1,0 +1,69 @@
+/**
+ * Messages that no frame can hold travel in parts: view changes with all their proofs, new views, long
+ * batches.
+ *
+ * @module
+ */
+import { encode } from "../runtime/codec.ts";
+import { isIndex, isRecord } from "./guards.ts";
+import { isBytes, readBody } from "./pbft_wire.ts";
+
+/** Larger bodies are cut. */
+const PART_BYTES = 40 * 1024;
+/** Most that is put together for one sender. */
+const MOST_PARTS = 100;
+
+/** A part of a message of type `of`. */
+export type Part = {
+  readonly of: string;
+  readonly id: number;
+  readonly index: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+};
+
+/** Whether a body is a part. */
+export function isPart(it: unknown): it is Part {
+  return isRecord(it) && typeof it["of"] === "string" && isIndex(it["id"]) &&
+    isIndex(it["count"], MOST_PARTS + 1) && isIndex(it["index"], it["count"] as number) &&
+    isBytes(it["bytes"]) && it["bytes"].length <= PART_BYTES;
+}
+
+/** A body in parts; undefined if it needs none. */
+export function inParts(of: string, id: number, body: unknown): readonly Part[] | undefined {
+  const bytes = encode(body);
+  if (bytes.length <= PART_BYTES) return undefined;
+  const count = Math.ceil(bytes.length / PART_BYTES);
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * PART_BYTES;
+    return { of, id, index, count, bytes: bytes.slice(at, at + PART_BYTES) };
+  });
+}
+
+type Assembly = { readonly id: number; readonly parts: Map<number, Uint8Array> };
+
+/** Puts messages together: one a sender and type at a time. */
+export class Assemblies {
+  readonly #open = new Map<string, Assembly>();
+
+  /** Takes a part; gives the body when it was the last one and they are one */
+  add(sender: string, { of, id, index, count, bytes }: Part): unknown {
+    const key = `${sender} ${of}`;
+    let assembly = this.#open.get(key);
+    if (assembly === undefined || assembly.id < id) {
+      this.#open.set(key, assembly = { id, parts: new Map() });
+    }
+    if (assembly.id !== id) return undefined; // Of one that was given up.
+    assembly.parts.set(index, bytes);
+    if (assembly.parts.size < count) return undefined;
+    this.#open.delete(key);
+    const whole = new Uint8Array([...assembly.parts.values()].reduce((n, it) => n + it.length, 0));
+    let at = 0;
+    for (let part = 0; part < count; part++) {
+      const it = assembly.parts.get(part) ?? new Uint8Array();
+      whole.set(it, at);
+      at += it.length;
+    }
+    return readBody(whole);
+  }
+}

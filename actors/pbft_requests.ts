@@ -1,0 +1,120 @@
+/**
+ * Clients' requests at a replica: taken once, kept until they are executed, answered.
+ *
+ * @module
+ */
+import type { ReplicaEvent } from "../protocols/pbft/replica_types.ts";
+import type { RequestId } from "../protocols/pbft/messages.ts";
+import type { Envelope } from "../runtime/codec.ts";
+import type { Address } from "../runtime/ports.ts";
+import type { Services } from "../runtime/role.ts";
+import { type Authority, memberOf, type ReadRequest } from "./pbft_authority.ts";
+import type { Service } from "./pbft_service.ts";
+import { type Proof, replyBytes, type SignedRequest } from "./pbft_wire.ts";
+
+/** Requests one client may have at a time, by the number behind its name. */
+export const MAX_LANES = 64;
+/** A request is no longer, in bytes. */
+export const MAX_REQUEST_BYTES: number = 16 * 1024;
+
+/** What requests are taken with. */
+export interface RequestParts {
+  readonly services: Services;
+  readonly config: {
+    readonly replicas: readonly Address[];
+    readonly index: number;
+    readonly clients: Readonly<Record<string, Address>>;
+  };
+  readonly authority: Authority;
+  readonly service: Service;
+  readonly view: () => number;
+  readonly step: (event: ReplicaEvent) => void;
+  readonly refuse: (reason: string, envelope: Envelope) => void;
+  /** A liar spoils what it proves. */
+  readonly proves: (proof: Proof) => Proof;
+}
+
+type Waiting = { readonly signed: SignedRequest; readonly request: ReadRequest };
+
+/** The requests of one replica. */
+export class Requests {
+  /** The last of each client that is not executed. */
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(private readonly parts: RequestParts) {}
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** A client asks, or a replica hands on what it was asked. */
+  take(signed: SignedRequest, envelope: Envelope): void {
+    const { authority, service, config, refuse, step } = this.parts;
+    if (signed.bytes.length > MAX_REQUEST_BYTES) return refuse("oversized", envelope);
+    const request = authority.read(signed);
+    if (request === undefined) return refuse("signature", envelope);
+    if (!isLane(request.client)) return refuse("lane", envelope);
+    if (request.readOnly) {
+      const result = service.read(request.operation);
+      return result === undefined ? refuse("notReadOnly", envelope) : this.reply(request, result);
+    }
+    switch (service.admit(request)) {
+      case "outdated":
+        return refuse("outdated", envelope);
+      case "resendReply":
+        return this.reply(request, service.answer(request.client)!.result);
+      case "execute": {
+        const { client, timestamp } = request;
+        const known = this.#waiting.get(client);
+        if (known === undefined || known.request.timestamp < timestamp) {
+          this.#waiting.set(client, { signed, request });
+        }
+        const direct = !config.replicas.includes(envelope.from);
+        const { digest } = this.#waiting.get(client)!.request;
+        step({ type: "request", requests: [{ client, timestamp, digest }], direct });
+      }
+    }
+  }
+
+  /** Answers a client. */
+  reply({ client, timestamp, readOnly }: ReadRequest, result: Uint8Array): void {
+    const { services, config, authority, view, proves } = this.parts;
+    const member = memberOf(client);
+    const to = config.clients[member];
+    if (to === undefined) return;
+    const from = config.index;
+    const reply = { client, timestamp, view: view(), readOnly, result, from };
+    const mac = proves(authority.keys.mac(member, replyBytes(authority.name, reply)));
+    services.send(to, "pbft.reply", { ...reply, mac }, { urgent: true });
+  }
+
+  /** The requests of a batch; one that another has taken the place of is left out. */
+  batch(ids: readonly RequestId[]): readonly SignedRequest[] {
+    return ids.flatMap((id) => {
+      const known = this.#waiting.get(id.client);
+      return known?.request.digest === id.digest ? [known.signed] : [];
+    });
+  }
+
+  /** Hands requests on. */
+  relay(to: number, ids: readonly RequestId[]): void {
+    const { services, config } = this.parts;
+    for (const signed of this.batch(ids)) {
+      services.send(config.replicas[to]!, "pbft.request", signed);
+    }
+  }
+
+  /** These are executed: with all before them they wait no more. */
+  done(executed: readonly Pick<RequestId, "client" | "timestamp">[]): void {
+    for (const { client, timestamp } of executed) {
+      const known = this.#waiting.get(client);
+      if (known !== undefined && known.request.timestamp <= timestamp) this.#waiting.delete(client);
+    }
+  }
+}
+
+function isLane(client: string): boolean {
+  const lane = client.slice(memberOf(client).length + 1);
+  return lane === "" || /^\d{1,2}$/.test(lane) && Number(lane) < MAX_LANES;
+}

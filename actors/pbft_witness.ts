@@ -1,0 +1,124 @@
+/**
+ * Gathers evidence: the two signed messages behind what a machine finds contradictory.
+ *
+ * @module
+ */
+import type { Assigned } from "../protocols/pbft/messages.ts";
+import type { Offence, ReplicaEffects } from "../protocols/pbft/replica_types.ts";
+import { primaryOf } from "../protocols/pbft/rules.ts";
+import { type Authority, viewChangeOf } from "./pbft_authority.ts";
+import type { Evidence, SignedStatement } from "./pbft_evidence.ts";
+import type { Proofs } from "./pbft_proofs.ts";
+import type {
+  CheckpointWire,
+  NewViewWire,
+  PrepareWire,
+  PrePrepareWire,
+  Proof,
+  ViewChangeWire,
+} from "./pbft_wire.ts";
+
+/** The signed message whose event is being handled, and the one before it about the same. */
+export type Heard =
+  | { readonly type: "prePrepare"; readonly wire: PrePrepareWire }
+  | { readonly type: "prepare"; readonly wire: PrepareWire; readonly first: PrepareWire }
+  | {
+    readonly type: "checkpoint";
+    readonly wire: CheckpointWire;
+    readonly first: CheckpointWire | undefined;
+  }
+  | {
+    readonly type: "viewChange";
+    readonly wire: ViewChangeWire;
+    readonly first: ViewChangeWire | undefined;
+  }
+  | { readonly type: "newView"; readonly wire: NewViewWire };
+
+/** What a replica hears, and what that proves. */
+export class Witness {
+  heard: Heard | undefined;
+
+  /** @param found takes evidence */
+  constructor(
+    private readonly authority: Authority,
+    private readonly proofs: Proofs,
+    private readonly found: (evidence: Evidence) => void,
+  ) {}
+
+  /** Does something with a message that was heard. */
+  hearing(heard: Heard, work: () => void): void {
+    this.heard = heard;
+    try {
+      work();
+    } finally {
+      this.heard = undefined;
+    }
+  }
+
+  /** The machine has found out by the message that is heard. */
+  accuse({ replica, offence }: ReplicaEffects["accuse"]): void {
+    const { heard } = this;
+    if (heard === undefined) return;
+    if (heard.type === "newView") {
+      return this.found({ offence: "forgedNewView", replica, newView: heard.wire });
+    }
+    const statements = this.#statements(heard);
+    if (statements === undefined) return;
+    this.found({
+      offence: offence as Exclude<Offence, "forgedNewView">,
+      replica,
+      statements,
+    });
+  }
+
+  #statements(
+    heard: Exclude<Heard, { readonly type: "newView" }>,
+  ): readonly [SignedStatement, SignedStatement] | undefined {
+    if (heard.type === "prePrepare") {
+      const { view, sequence, digest, signature } = heard.wire;
+      const first = this.proofs.accepted.get(sequence);
+      if (first?.view !== view) return undefined;
+      return [prePrepared(first), prePrepared({ view, sequence, digest, signature })];
+    }
+    if (heard.first === undefined) return undefined;
+    if (heard.type === "viewChange") {
+      return [stated(heard.first), stated(heard.wire)];
+    }
+    if (heard.type === "prepare") return [prepared(heard.first), prepared(heard.wire)];
+    return [checkpointed(heard.first), checkpointed(heard.wire)];
+  }
+
+  /** A prepare for another digest carries the primary's signature of that one (see `PrepareWire`). */
+  convictPrimary({ view, sequence, digest, primary }: PrepareWire): void {
+    const { proofs, authority } = this;
+    const first = proofs.accepted.get(sequence);
+    if (first === undefined || first.view !== view || first.digest === digest) return;
+    const second = { view, sequence, digest, signature: primary };
+    if (!authority.isPrePrepared(second, primary)) return;
+    const replica = primaryOf(view, authority.group);
+    const statements = [prePrepared(first), prePrepared(second)] as const;
+    this.found({ offence: "equivocation", replica, statements });
+  }
+}
+
+function prePrepared(
+  { view, sequence, digest, signature }: Assigned & {
+    readonly view: number;
+    readonly signature: Proof;
+  },
+): SignedStatement {
+  return { message: { type: "prePrepare", view, sequence, digest }, signature };
+}
+
+function stated(wire: ViewChangeWire): SignedStatement {
+  const { from: _, ...message } = viewChangeOf(wire);
+  return { message, signature: wire.signature };
+}
+
+function prepared({ view, sequence, digest, signature }: PrepareWire): SignedStatement {
+  return { message: { type: "prepare", view, sequence, digest }, signature };
+}
+
+function checkpointed({ sequence, digest, signature }: CheckpointWire): SignedStatement {
+  return { message: { type: "checkpoint", sequence, digest }, signature };
+}
