@@ -47,6 +47,8 @@ export type Behaviour = typeof BEHAVIOURS[number];
 
 /** What a liar needs of its role. */
 export interface LiarParts {
+  /** Number of the replica. */
+  readonly index: number;
   /** Another batch of the same requests or fewer: its digest. It is kept, so that it can be sent. */
   readonly otherBatch: (digest: Digest) => Digest;
   /** How long the others wait, in ms. */
@@ -88,7 +90,9 @@ export class Liar {
       return [{ ...message, digest: sha256("wrong", message.digest) }];
     }
     if (this.#is("voteForBoth") && isVote) {
-      return [message, { ...message, digest: this.parts.otherBatch(message.digest) }];
+      const other = { ...message, digest: this.parts.otherBatch(message.digest) };
+      // The first vote counts: to each what it may have heard of a primary that equivocates.
+      return to % 2 === this.parts.index % 2 ? [message, other] : [other, message];
     }
     if (this.#is("lyingCheckpoint") && type === "checkpoint") {
       return [{ ...message, digest: sha256("lie", message.digest) }];

@@ -90,7 +90,15 @@ export interface ClusterPlan {
 /** A role of a cluster. */
 export interface RolePlan {
   /** What it does; the second part of its address. */
-  readonly kind: "node" | "monitor" | "gateway" | "coordinator" | "participant" | "detector";
+  readonly kind:
+    | "node"
+    | "monitor"
+    | "gateway"
+    | "coordinator"
+    | "participant"
+    | "detector"
+    | "replica"
+    | "client";
   /** How to start it. */
   readonly spec: RoleSpec;
 }

@@ -297,6 +297,7 @@ class ReplicaActor implements Role {
 
   #liarOf(behaviours: readonly Behaviour[]): Liar {
     return new Liar(behaviours, {
+      index: this.config.index,
       otherBatch: (digest) => this.#speaker.otherBatch(digest),
       viewTimeoutMs: () => this.input.viewTimeoutMs,
     });

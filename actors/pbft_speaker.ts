@@ -119,12 +119,15 @@ export class Speaker {
     return { ...wire, signature: authority.keys.sign(newViewBytes(authority.name, wire)) };
   }
 
-  /** For a liar: the batch the other way round, or nothing of it. */
+  /** For a liar: the batch the other way round, or a single request twice; and back again. */
   otherBatch(digest: Digest): Digest {
     const { batches } = this.parts.proofs;
     const batch = batches.get(digest) ?? [];
-    const other = batch.length > 1 ? [...batch].reverse() : [];
-    const otherDigest = batch.length === 0 ? NULL_DIGEST : batchDigest(other);
+    const [first, second] = batch;
+    if (first === undefined) return NULL_DIGEST;
+    const isTwice = batch.length === 2 && batchDigest([first]) === batchDigest([second!]);
+    const other = isTwice ? [first] : batch.length === 1 ? [first, first] : [...batch].reverse();
+    const otherDigest = batchDigest(other);
     batches.set(otherDigest, other);
     return otherDigest;
   }

@@ -5,7 +5,13 @@
  * @module
  */
 import type { AnyStateNode } from "xstate";
-import { type Engine, type Step, TableEngine } from "../../runtime/engine.ts";
+import {
+  type Engine,
+  engineFor,
+  type EngineKind,
+  type Step,
+  TableEngine,
+} from "../../runtime/engine.ts";
 import type {
   AnyMachineSnapshot,
   AnyStateMachine,
@@ -83,7 +89,9 @@ export class Coverage {
   }
 
   /** An engine that counts; the same for all roles and runs, so that its table is learnt once. */
-  engine(machine: AnyStateMachine): CoveringEngine {
+  engine(machine: AnyStateMachine, kind: EngineKind = "table"): Engine<unknown> {
+    // Steps of a large context never come again: there is nothing to count by.
+    if (kind === "live") return engineFor(machine, kind);
     let engine = this.#engines.get(machine);
     if (engine === undefined) {
       this.#engines.set(machine, engine = new CoveringEngine(machine, this));

@@ -56,6 +56,8 @@ export interface Watched {
   readonly model: LedgerModel;
   /** Address of the participant or coordinator that keeps a store, by the key of the store. */
   readonly keepers: ReadonlyMap<string, Address>;
+  /** Roles that lie: nothing is promised of them. */
+  readonly liars: ReadonlySet<Address>;
   /** Rows that are durable now, as JSON. */
   rows(store: string): ReadonlyMap<string, string>;
   /** Identity of a store that has been opened. */

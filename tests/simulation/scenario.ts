@@ -5,6 +5,7 @@
  */
 import type { ClusterPlan, ClusterSettings, RolePlan } from "../../actors/cluster_plan.ts";
 import type { SupervisionInput } from "../../runtime/supervisor_machine.ts";
+import type { Address } from "../../runtime/ports.ts";
 import type { Load } from "./clients.ts";
 import type { Stage } from "./stage.ts";
 import type { Fault, Strength, Wanted } from "./swarm.ts";
@@ -14,6 +15,13 @@ export const PROFILES = ["carrier", "carrier-small", "reference"] as const;
 
 /** A name of a profile. */
 export type ProfileName = typeof PROFILES[number];
+
+/** Roles that are no part of a cluster's plan. */
+export interface Extras {
+  readonly roles: readonly RolePlan[];
+  /** Those that lie: nothing is promised of them. */
+  readonly liars: ReadonlySet<Address>;
+}
 
 /** What is drawn for one seed besides its faults. */
 export interface Casting {
@@ -31,6 +39,8 @@ export interface Casting {
   readonly load?: Load;
   /** Subscribers in the stores. */
   readonly subscribers?: number;
+  /** Roles of its own, in place of the plan's. */
+  readonly extras?: Extras;
   /** Whether faults begin before the roles are started. */
   readonly roughStart?: boolean;
   /** Whether the whole cluster is stopped in order at the end. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { Cluster } from "../../actors/cluster.ts";
-import { type ClusterPlan, planRoles } from "../../actors/cluster_plan.ts";
+import { type ClusterPlan, planRoles, type RolePlan } from "../../actors/cluster_plan.ts";
 import { loadProfile } from "../../examples/telecom/profile_loader.ts";
 import { profileLinks } from "../../examples/telecom/profile_links.ts";
 import type { Profile } from "../../examples/telecom/profiles.ts";
@@ -26,7 +26,7 @@ import type { Recorder } from "./recorder.ts";
 import type { Casting, Scenario } from "./scenario.ts";
 import { CountedConditions, Strikes } from "./strikes.ts";
 import type { Swarm } from "./swarm.ts";
-import { Troupe } from "./troupe.ts";
+import { rolesOf, Troupe } from "./troupe.ts";
 
 /** Unless a scenario has its own: nobody is given up, and restarts are soon. */
 const SUPERVISION: Partial<SupervisionInput> = { maxRestarts: 1000, maxBackoffMs: 500 };
@@ -107,7 +107,9 @@ export class Stage {
     const set = { ...planned, settings: { ...planned.settings, ...settings } };
     const plan = scenario.recast?.(set) ?? set;
     const made: { system?: SimulatedSystem } = {};
-    const stores = storesOf(plan);
+    const { roles: extra, liars } = casting.extras ??
+      { roles: undefined, liars: new Set<Address>() };
+    const stores = extra === undefined ? storesOf(plan) : storesBy(extra);
     const recorder = parts.recorder(() => made.system?.now ?? 0);
     const strikes = new Strikes();
     const linked = (from: Address, to: Address) =>
@@ -124,6 +126,7 @@ export class Stage {
         now: () => made.system?.now ?? 0,
         faultless: swarm.on.size === 0,
         keepers: stores,
+        liars,
         settings: plan.settings,
         rows: (store) => made.system!.disks.rows(store),
         storeId: (store) => made.system!.disks.id(store),
@@ -148,9 +151,11 @@ export class Stage {
       log: (address: Address, kind: Parameters<Hub["log"]>[1], text: string) =>
         hub.log(address, kind, text),
     };
-    const company = scenario.roles === undefined
+    const company = extra !== undefined
+      ? new Troupe(makeSystem, () => extra, hooks)
+      : scenario.roles === undefined
       ? new Cluster(makeSystem, plan, hooks)
-      : new Troupe(makeSystem, plan, scenario.roles, hooks);
+      : new Troupe(makeSystem, rolesOf(plan, scenario.roles), hooks);
     const { addresses } = company;
     const troupe = wrap(company);
     return new Stage(
@@ -194,7 +199,10 @@ function drift(
 
 /** Stores of a plan, with who keeps them. */
 function storesOf(plan: ClusterPlan): Map<string, Address> {
-  const roles = planRoles(plan, CLIENT, () => true);
+  return storesBy(planRoles(plan, CLIENT, () => true));
+}
+
+function storesBy(roles: readonly RolePlan[]): Map<string, Address> {
   return new Map(
     roles.flatMap(({ spec }) =>
       spec.store === undefined ? [] : [[spec.store, spec.address] as const]

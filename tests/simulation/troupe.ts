@@ -28,6 +28,19 @@ function fitted(role: RolePlan, kinds: readonly RolePlan["kind"][]): RolePlan {
   return { ...role, spec: { ...role.spec, config } };
 }
 
+/** Tells who is on stage, once the system is there. */
+type Roles = (
+  overseer: Address,
+  linked: (from: string, to: string) => boolean,
+) => readonly RolePlan[];
+
+/** Roles of some kinds of a plan. */
+export function rolesOf(plan: ClusterPlan, kinds: readonly RolePlan["kind"][]): Roles {
+  return (overseer, linked) =>
+    planRoles(plan, overseer, linked).filter(({ kind }) => kinds.includes(kind))
+      .map((role) => fitted(role, kinds));
+}
+
 /** Roles and their supervisor. */
 export class Troupe {
   readonly #system: ClusterSystem;
@@ -39,8 +52,7 @@ export class Troupe {
 
   constructor(
     makeSystem: (client: RoleDefinition<never>) => ClusterSystem,
-    plan: ClusterPlan,
-    kinds: readonly RolePlan["kind"][],
+    roles: Roles,
     hooks: ClusterHooks,
   ) {
     this.#system = makeSystem(client);
@@ -48,8 +60,7 @@ export class Troupe {
     const { host, spawner, switchboard } = this.#system;
     if (switchboard.epoch === 0) switchboard.nextEpoch();
     const linked = (from: string, to: string) => switchboard.get(from, to) !== undefined;
-    this.#roles = planRoles(plan, host.address, linked).filter(({ kind }) => kinds.includes(kind))
-      .map((role) => fitted(role, kinds));
+    this.#roles = roles(host.address, linked);
     this.#supervisor = new Supervisor({
       spawner,
       timers: host.timers,

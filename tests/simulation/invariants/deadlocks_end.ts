@@ -108,7 +108,7 @@ export const invariant: InvariantDefinition = {
         const keeper = watched.keepers.get(store);
         if (keeper === undefined) return;
         for (const record of records as readonly ParticipantRecord[]) {
-          if (record.kind !== "prepared") continue;
+          if (record.kind !== "prepared" || !("id" in record)) continue;
           const { keys, shared = [] } = record.effect as Partial<Rows> & Pick<Rows, "keys">;
           shadow.rows(keeper, formatTransactionId(record.id), { keys, shared });
         }

@@ -11,6 +11,7 @@ import { leases } from "./leases.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
+import { pbft, pbftBroken, pbftViews } from "./pbft.ts";
 import { restartStorm } from "./restart_storm.ts";
 import { threePhaseCommit } from "./three_phase_commit.ts";
 import { threePhaseSwarm } from "./three_phase_swarm.ts";
@@ -32,6 +33,9 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     lifecycle,
     overload,
     deadlocks,
+    pbft,
+    pbftViews,
+    pbftBroken,
   ]
     .map((scenario) => [scenario.name, scenario]),
 );
