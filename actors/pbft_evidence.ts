@@ -47,7 +47,7 @@ function subjectOf(message: ReplicaMessage): string | undefined {
  *
  * @param window distance of the watermarks in the group
  */
-export function convicts(evidence: Evidence, authority: Authority, window: number): boolean {
+export function isConvicting(evidence: Evidence, authority: Authority, window: number): boolean {
   const { replica } = evidence;
   if (evidence.offence === "forgedNewView") {
     const { newView } = evidence;

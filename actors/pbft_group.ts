@@ -6,8 +6,10 @@
 import { groupFault, mostFaulty } from "../protocols/pbft/rules.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { PbftClientConfig } from "./pbft_client.ts";
-import { type Keyring, makeKeyrings } from "./pbft_keys.ts";
-import type { ReplicaConfig, ReplicaSettings } from "./pbft_replica.ts";
+import { type Keyring, Keys, makeKeyrings } from "./pbft_keys.ts";
+import { REPLICA_SETTINGS, type ReplicaConfig, type ReplicaSettings } from "./pbft_replica.ts";
+import { type Evidence, isConvicting } from "./pbft_evidence.ts";
+import { Authority } from "./pbft_authority.ts";
 
 /** Who belongs to a group. */
 export interface GroupMembers {
@@ -29,6 +31,20 @@ export interface GroupConfig {
   readonly replicas: readonly ReplicaConfig[];
   /** By name. */
   readonly clients: Readonly<Record<string, PbftClientConfig>>;
+}
+
+/**
+ * Whether evidence convicts the replica it names: anybody can look who is given the public keys, as
+ * every member is.
+ */
+export function convicts(
+  evidence: Evidence,
+  member: Pick<ReplicaConfig, "group" | "replicas" | "faulty" | "keyring" | "settings">,
+): boolean {
+  const { group, replicas, faulty, keyring, settings } = member;
+  const size = { replicas: replicas.length, faulty };
+  const authority = new Authority(group, size, new Keys(keyring));
+  return isConvicting(evidence, authority, settings?.window ?? REPLICA_SETTINGS.window);
 }
 
 /**

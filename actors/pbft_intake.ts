@@ -196,7 +196,7 @@ export class Intake {
     }
     if (!authority.isProvedViewChange(wire)) return refuse("proof", envelope);
     const first = proofs.viewChanges.get(wire.from);
-    proofs.learn(wire);
+    proofs.noteViewChange(wire);
     witness.hearing({ type: "viewChange", wire, first }, () => step(sent));
   };
 

@@ -28,7 +28,7 @@ import type { Requests } from "./pbft_requests.ts";
 import type { Service } from "./pbft_service.ts";
 import type { Speaker } from "./pbft_speaker.ts";
 import type { Transfer } from "./pbft_transfer.ts";
-import { isBatch, isDigest, type SignedRequest } from "./pbft_wire.ts";
+import { isBatch, isDigest, type NewViewWire, type SignedRequest } from "./pbft_wire.ts";
 import type { Witness } from "./pbft_witness.ts";
 
 /** What effects work on. */
@@ -118,9 +118,16 @@ export class Performer {
     proofs.accepted.set(sequence, { view, sequence, digest, signature });
   }
 
+  /** The view changes that it begins the view with are at hand: it has counted them. */
+  #made(newView: Extract<ReplicaMessage, { readonly type: "newView" }>): NewViewWire {
+    const { proofs, speaker } = this.parts;
+    const viewChanges = newView.viewChanges.map(({ from }) => proofs.viewChanges.get(from)!);
+    return speaker.newViewWire(newView, viewChanges);
+  }
+
   #begin(newView: Extract<ReplicaMessage, { readonly type: "newView" }>): void {
-    const { proofs, witness: { heard }, speaker } = this.parts;
-    proofs.begin(heard?.type === "newView" ? heard.wire : speaker.newViewWire(newView));
+    const { proofs, witness: { heard } } = this.parts;
+    proofs.begin(heard?.type === "newView" ? heard.wire : this.#made(newView));
   }
 
   // Ordering and execution -------------------------------------------------------------------
@@ -151,6 +158,7 @@ export class Performer {
       ? { state: service.checkpoint(sequence, services.store) }
       : {};
     if (state.state !== undefined) this.#noteOwn(sequence, state.state);
+    requests.executed(sequence);
     step({ type: "executed", sequence, requests: executed, ...state });
   }
 
@@ -198,6 +206,7 @@ export class Performer {
     this.#noteOwn(checkpoint.sequence, checkpoint.digest);
     this.#missing = undefined;
     requests.done(service.clients);
+    requests.executed(checkpoint.sequence);
     step({ type: "installed", ...checkpoint, requests: service.clients });
     services.wake();
   }

@@ -88,10 +88,15 @@ export class Proofs {
     });
   }
 
-  /** What a verified view change brings besides itself. */
-  learn(wire: ViewChangeWire): void {
+  /** Notes a view change as the machine does: the first one of the latest view. */
+  noteViewChange(wire: ViewChangeWire): void {
     const known = this.viewChanges.get(wire.from);
     if (known === undefined || known.view < wire.view) this.viewChanges.set(wire.from, wire);
+    this.learn(wire);
+  }
+
+  /** What a verified view change proves besides; one that a new view shows the machine has not noted. */
+  learn(wire: ViewChangeWire): void {
     if (wire.stable.sequence > 0) this.#stable.set(keyOf(wire.stable), wire.stableProof);
   }
 

@@ -136,7 +136,7 @@ class ReplicaActor implements Role {
       config,
       authority: this.#authority,
       service: this.#service,
-      view: () => this.context.view,
+      context: () => this.context,
       step: (event) => this.step(event),
       refuse: (reason, envelope) => this.#refuse(reason, envelope),
       proves: (proof) => this.#liar.proves(proof),

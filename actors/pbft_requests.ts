@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ReplicaEvent } from "../protocols/pbft/replica_types.ts";
+import { readableFrom } from "../protocols/pbft/log.ts";
+import type { ReplicaContext, ReplicaEvent } from "../protocols/pbft/replica_types.ts";
 import type { RequestId } from "../protocols/pbft/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
@@ -27,7 +28,7 @@ export interface RequestParts {
   };
   readonly authority: Authority;
   readonly service: Service;
-  readonly view: () => number;
+  readonly context: () => ReplicaContext;
   readonly step: (event: ReplicaEvent) => void;
   readonly refuse: (reason: string, envelope: Envelope) => void;
   /** A liar spoils what it proves. */
@@ -40,6 +41,8 @@ type Waiting = { readonly signed: SignedRequest; readonly request: ReadRequest }
 export class Requests {
   /** The last of each client that is not executed. */
   readonly #waiting = new Map<string, Waiting>();
+  /** The last read of each client that waits for the execution of a number. */
+  readonly #reads = new Map<string, { readonly from: number; readonly request: ReadRequest }>();
 
   constructor(private readonly parts: RequestParts) {}
 
@@ -56,8 +59,12 @@ export class Requests {
     if (request === undefined) return refuse("signature", envelope);
     if (!isLane(request.client)) return refuse("lane", envelope);
     if (request.readOnly) {
-      const result = service.read(request.operation);
-      return result === undefined ? refuse("notReadOnly", envelope) : this.reply(request, result);
+      if (!service.isReadOnly(request.operation)) return refuse("notReadOnly", envelope);
+      const { log, executed } = this.parts.context();
+      const from = readableFrom(log);
+      if (executed >= from) return this.reply(request, service.read(request.operation));
+      this.#reads.set(request.client, { from, request });
+      return;
     }
     switch (service.admit(request)) {
       case "outdated":
@@ -77,14 +84,23 @@ export class Requests {
     }
   }
 
+  /** So much is executed: reads that waited for it are answered. */
+  executed(sequence: number): void {
+    for (const [client, { from, request }] of this.#reads) {
+      if (sequence < from) continue;
+      this.#reads.delete(client);
+      this.reply(request, this.parts.service.read(request.operation));
+    }
+  }
+
   /** Answers a client. */
   reply({ client, timestamp, readOnly }: ReadRequest, result: Uint8Array): void {
-    const { services, config, authority, view, proves } = this.parts;
+    const { services, config, authority, context, proves } = this.parts;
     const member = memberOf(client);
     const to = config.clients[member];
     if (to === undefined) return;
     const from = config.index;
-    const reply = { client, timestamp, view: view(), readOnly, result, from };
+    const reply = { client, timestamp, view: context().view, readOnly, result, from };
     const mac = proves(authority.keys.mac(member, replyBytes(authority.name, reply)));
     services.send(to, "pbft.reply", { ...reply, mac }, { urgent: true });
   }

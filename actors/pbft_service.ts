@@ -95,13 +95,17 @@ export class Service {
     return result;
   }
 
-  /** The result of an operation that only reads; undefined if it is none. */
-  read(operation: Uint8Array): Uint8Array | undefined {
+  /** Whether an operation only reads. */
+  isReadOnly(operation: Uint8Array): boolean {
     try {
-      if (this.machine.isReadOnly?.(decodeBody(operation)) !== true) return undefined;
+      return this.machine.isReadOnly?.(decodeBody(operation)) === true;
     } catch {
-      return undefined;
+      return false;
     }
+  }
+
+  /** The result of an operation that only reads. */
+  read(operation: Uint8Array): Uint8Array {
     return this.#apply(operation)[1];
   }
 

@@ -3,15 +3,20 @@
  *
  * @module
  */
-import { type Digest, NULL_DIGEST, type ReplicaMessage } from "../protocols/pbft/messages.ts";
-import { primaryOf } from "../protocols/pbft/rules.ts";
+import {
+  type Assigned,
+  type Digest,
+  NULL_DIGEST,
+  type ReplicaMessage,
+} from "../protocols/pbft/messages.ts";
+import { isSameAssignment, primaryOf } from "../protocols/pbft/rules.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Liar, Outgoing } from "./byzantine.ts";
 import { type Authority, batchDigest } from "./pbft_authority.ts";
 import { inParts } from "./pbft_parts.ts";
 import type { Proofs } from "./pbft_proofs.ts";
-import { newViewBytes, type NewViewWire, type Proof } from "./pbft_wire.ts";
+import { newViewBytes, type NewViewWire, type Proof, type ViewChangeWire } from "./pbft_wire.ts";
 
 /** What a speaker needs. */
 export interface SpeakerParts {
@@ -70,10 +75,11 @@ export class Speaker {
         return wire === undefined ? undefined : { ...wire, signature: proves(wire.signature) };
       }
       case "newView": {
-        const isOwn = primaryOf(message.view, authority.group) === from;
-        if (!isOwn) return proofs.newView;
-        const wire = this.newViewWire(message);
-        return { ...wire, signature: proves(wire.signature) };
+        const wire = proofs.newView;
+        if (wire?.view !== message.view) return undefined;
+        const isTrue = isSameContent(wire.assigned, message.assigned);
+        const said = isTrue ? wire : this.newViewWire(message, wire.viewChanges);
+        return { ...said, signature: proves(said.signature) };
       }
       case "commit":
       case "status": {
@@ -105,10 +111,12 @@ export class Speaker {
   }
 
   /** A new view with what proves it, signed. */
-  newViewWire(newView: Extract<ReplicaMessage, { readonly type: "newView" }>): NewViewWire {
-    const { proofs, authority, config } = this.parts;
+  newViewWire(
+    newView: Extract<ReplicaMessage, { readonly type: "newView" }>,
+    viewChanges: readonly ViewChangeWire[],
+  ): NewViewWire {
+    const { authority, config } = this.parts;
     const { view } = newView;
-    const viewChanges = newView.viewChanges.map(({ from }) => proofs.viewChanges.get(from)!);
     const assigned = newView.assigned.map((it) => {
       return {
         ...it,
@@ -131,6 +139,10 @@ export class Speaker {
     batches.set(otherDigest, other);
     return otherDigest;
   }
+}
+
+function isSameContent(a: readonly Assigned[], b: readonly Assigned[]): boolean {
+  return a.length === b.length && a.every((it, index) => isSameAssignment(it, b[index]!));
 }
 
 /** What may need more than a frame. */

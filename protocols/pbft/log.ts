@@ -73,6 +73,20 @@ export function preparedIn(log: Log): readonly Prepared[] {
   ).sort((a, b) => a.sequence - b.sequence);
 }
 
+/**
+ * The number that a replica must have executed before it answers a read: the last one that it has
+ * proved prepared, and so may have said a commit for.
+ *
+ * An answer needs f + 1 replies only, so a quorum of readers' replies need not have one of a replica
+ * that has executed every answered request. But Q have committed it, and a quorum has a correct one of
+ * those. Without this rule reads go back in time (Berger, Reiser, Bessani 2021, "Making Reads in BFT
+ * State Machine Replication Fast, Linearizable, and Live").
+ */
+export function readableFrom(log: Log): number {
+  const proved = Object.entries(log).filter(([, { proof }]) => proof !== undefined);
+  return Math.max(0, ...proved.map(([sequence]) => Number(sequence)));
+}
+
 /** Whether a batch is prepared here: the pre-prepare, and Q - 1 matching prepares of backups (4.2). */
 export function isPrepared({ digest, prepares }: Slot, group: Group): boolean {
   return digest !== undefined && votesFor(prepares, digest) >= quorum(group) - 1;

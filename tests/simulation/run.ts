@@ -63,7 +63,9 @@ export function draw(
 ): { casting: Casting; swarm: Swarm } {
   const random = seeded(deriveSeed(seed, scenario.name));
   const cast = scenario.cast(random);
-  const casting = profile === undefined ? cast : { ...cast, profile };
+  // Roles of a scenario's own stand on nodes of its own profile.
+  const isFree = profile !== undefined && cast.extras === undefined;
+  const casting = isFree ? { ...cast, profile } : cast;
   const drawn = drawSwarm(random, scenario.faults);
   const { surely = [], strength = {} } = casting;
   const on = new Set([...drawn.on, ...surely]);
