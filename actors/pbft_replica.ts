@@ -99,8 +99,6 @@ class ReplicaActor implements Role {
   readonly #requests: Requests;
   readonly #transfer: Transfer;
   readonly #speaker: Speaker;
-  readonly #witness: Witness;
-  readonly #performer: Performer;
   readonly #intake: Intake;
   readonly #dossier = new Dossier();
   readonly #engine: Engine<unknown>;
@@ -124,55 +122,33 @@ class ReplicaActor implements Role {
     this.#service = new Service(machine);
     this.#proofs = new Proofs(this.#authority, config.index);
     this.#liar = this.#liarOf(config.behaviours ?? []);
+    const shared = this.#shared();
+    const { services: { timers, clock } } = this;
     this.#transfer = new Transfer({
-      services,
+      ...shared,
       replicas: config.replicas,
-      service: this.#service,
       timeoutMs: this.input.fetchTimeoutMs,
       handOut: (chunk) => this.#liar.handsOut(chunk),
     });
-    this.#requests = new Requests({
-      services,
-      config,
-      authority: this.#authority,
-      service: this.#service,
-      context: () => this.context,
-      step: (event) => this.step(event),
-      refuse: (reason, envelope) => this.#refuse(reason, envelope),
-      proves: (proof) => this.#liar.proves(proof),
-    });
-    const liar = () => this.#liar;
-    this.#speaker = new Speaker({
-      services,
-      config,
-      authority: this.#authority,
-      proofs: this.#proofs,
-      liar,
-    });
-    this.#witness = new Witness(
-      this.#authority,
-      this.#proofs,
-      (evidence) => this.#accuse(evidence),
-    );
-    this.#performer = new Performer({
-      services,
-      config,
+    this.#requests = new Requests({ ...shared, proves: (proof) => this.#liar.proves(proof) });
+    const speaker = new Speaker({ ...shared, liar: () => this.#liar });
+    const witness = new Witness(this.#authority, this.#proofs, (found) => this.#accuse(found));
+    const parts = { ...shared, requests: this.#requests, speaker, witness };
+    const performer = new Performer({
+      ...parts,
       input: this.input,
-      authority: this.#authority,
-      proofs: this.#proofs,
-      requests: this.#requests,
-      service: this.#service,
       transfer: this.#transfer,
-      speaker: this.#speaker,
-      witness: this.#witness,
-      liar,
-      context: () => this.context,
-      step: (event) => this.step(event),
+      liar: () => this.#liar,
       record: (record) => this.#record(record),
       forget: () => this.#forget(),
       entered: () => this.#intake.entered(),
-      count: (reason) => this.#count(reason),
     });
+    this.#intake = new Intake({
+      ...parts,
+      hears: (type, body) => this.#liar.hears(type, body),
+      more: performer.messages,
+    });
+    this.#speaker = speaker;
     this.#checkpoints = new Checkpoints(
       services,
       config.checkpointBytes ?? CHECKPOINT_BYTES,
@@ -181,29 +157,30 @@ class ReplicaActor implements Role {
     this.#engine = services.engine(replica, "live");
     this.#instances = new Instances<undefined, ReplicaEvent>({
       engine: this.#engine,
-      effects: this.#performer.effects,
-      timers: services.timers,
-      now: () => services.clock.now(),
+      effects: performer.effects,
+      timers,
+      now: () => clock.now(),
       observe: () => services.observe(),
-    });
-    this.#intake = new Intake({
-      services,
-      config,
-      authority: this.#authority,
-      proofs: this.#proofs,
-      requests: this.#requests,
-      witness: this.#witness,
-      context: () => this.context,
-      step: (event) => this.step(event),
-      refuse: (reason, envelope) => this.#refuse(reason, envelope),
-      count: (reason) => this.#count(reason),
-      hears: (type, body) => this.#liar.hears(type, body),
-      more: this.#performer.messages,
     });
     this.messages = {
       ...this.#intake.messages,
       ...this.#transfer.messages,
       ...this.#operator(),
+    };
+  }
+
+  /** What all its parts work with. */
+  #shared() {
+    return {
+      services: this.services,
+      config: this.config,
+      authority: this.#authority,
+      proofs: this.#proofs,
+      service: this.#service,
+      context: () => this.context,
+      step: (event: ReplicaEvent) => this.step(event),
+      refuse: (reason: string, envelope: Envelope) => this.#refuse(reason, envelope),
+      count: (reason: string) => this.#count(reason),
     };
   }
 

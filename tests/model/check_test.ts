@@ -86,6 +86,17 @@ for (
   });
 }
 
+Deno.test("check: one number of four replicas agrees, whatever its primary says to whom", () => {
+  const { states, violation, exceeded } = search("pbft");
+  // Fewer would mean that something no longer happens.
+  assertEquals([states, violation?.rule, exceeded], [398817, undefined, undefined]);
+});
+
+Deno.test("check: with f + 1 liars two correct replicas execute different batches", () => {
+  const { violation } = search("pbft/accomplice");
+  assertEquals(violation?.rule, MODELS.get("pbft/accomplice")!.mustBreak);
+});
+
 Deno.test("check: three-phase commit breaks no rule and blocks nobody who lives", () => {
   const rows = [[{ crashes: 0 }, 10_000], [{ participants: 1, crashes: 2 }, 5000], [{
     participants: 3,

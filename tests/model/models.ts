@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { replica } from "../../protocols/pbft/mod.ts";
 import type { Model } from "../../runtime/checker/model.ts";
 import type { NetworkKind } from "../../runtime/checker/network.ts";
+import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
 import { deadlockModel } from "./small/deadlock.ts";
@@ -17,6 +19,7 @@ import { commitModel as textbookCommit } from "./textbook/commit.ts";
 import { twoPhaseModel } from "./textbook/two_phase.ts";
 import { threePhaseModel } from "./three_phase_commit/model.ts";
 import { AGREEMENT } from "./three_phase_commit/rules.ts";
+import { AGREEMENT as PBFT_AGREEMENT, pbftModel } from "./pbft/model.ts";
 import { commitModel } from "./two_phase_commit/model.ts";
 import { type Rules, SHIPPED_RULES } from "./two_phase_commit/world.ts";
 
@@ -34,6 +37,16 @@ export interface Scope {
   /** Rules of two-phase commit in place of those that ship. */
   readonly rules?: Partial<Rules>;
 }
+
+/** Of `protocols/pbft`; its mutants are not asked about yet. */
+const GROUP = {
+  replica: replica as unknown as AnyStateMachine,
+  replicas: 4,
+  faulty: 1,
+  accomplices: 0,
+  viewChange: false,
+  crashes: 0,
+};
 
 /** A model before it is given its machines. */
 export interface Entry {
@@ -120,6 +133,17 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     summary: "the same without agreement, which is lost: what each owes the others is not",
     options: ["participants", "crashes"],
     build: threePhase("three_phase_commit/asynchronous", false, false),
+  }],
+  ["pbft", {
+    summary: "one number of 4 replicas, whose primary tells some this and others that",
+    options: ["crashes"],
+    build: (_, { crashes = 0 }) => pbftModel("pbft", { ...GROUP, crashes }),
+  }],
+  ["pbft/accomplice", {
+    summary: "the same with f + 1 liars: must find two that execute different batches",
+    options: [],
+    mustBreak: PBFT_AGREEMENT,
+    build: () => pbftModel("pbft/accomplice", { ...GROUP, accomplices: 1 }),
   }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",

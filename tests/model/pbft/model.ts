@@ -1,0 +1,330 @@
+/**
+ * One sequence number of a group with an equivocating primary: it says one batch to some replicas and
+ * another to others, at any time, again and again, and commits to both. The others are correct; what
+ * they say may be lost, late, doubled and overtaken; their journals are slow, and they may crash. With
+ * a view change, any of them may leave view 0 at any time, replica 1 begins view 1, and the liar votes
+ * there for whatever it likes, and says of view 0 whatever it can prove.
+ *
+ * Bounded: one number, two batches, views 0 and 1, no checkpoints.
+ *
+ * @module
+ */
+import {
+  type Digest,
+  INITIAL_DIGEST,
+  isPreparedProof,
+  NULL_DIGEST,
+  recover,
+  type ReplicaEvent,
+  type ReplicaMessage,
+  type ReplicaRecord,
+} from "../../../protocols/pbft/mod.ts";
+import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
+import type { Emit, Model, Words } from "../../../runtime/checker/model.ts";
+import { Network } from "../../../runtime/checker/network.ts";
+import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
+
+/** What is explored. */
+export interface PbftOptions {
+  readonly replica: AnyStateMachine;
+  readonly replicas: number;
+  readonly faulty: number;
+  /** Quorum rule and all as they ship; liars beside the primary. */
+  readonly accomplices: number;
+  readonly viewChange: boolean;
+  /** Crashes at most. */
+  readonly crashes: number;
+}
+
+/** The rule that f + 1 liars break. */
+export const AGREEMENT = "no two correct replicas execute different batches at one number";
+
+/** A message of a correct replica, on its way for ever. */
+type Said = { readonly from: number; readonly message: ReplicaMessage };
+
+const LIMITS = {
+  checkpointInterval: 1000,
+  window: 1000,
+  maxBatch: 1,
+  maxInFlight: 1,
+  viewTimeoutMs: 1,
+  maxBackoff: 0,
+  statusMs: 1,
+  fetchTimeoutMs: 1,
+};
+const SEQUENCE = 1;
+const BATCHES: readonly Digest[] = ["a", "b"];
+const INITIAL = { sequence: 0, digest: INITIAL_DIGEST };
+const MESSAGES = 256;
+/** Of each replica: more than there are, and the one that stands for a crash. */
+const EVENTS = 4096, CRASH = EVENTS - 1;
+
+/** Words of each correct replica. */
+const LIFE = 0, DISK = 1, UNSYNCED = 2, EXECUTED = 3, PER_REPLICA = 4;
+
+/** Values by number, as they come up. */
+class Registry<T> {
+  readonly #values: T[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  number(value: T): number {
+    const key = JSON.stringify(value);
+    let number = this.#numbers.get(key);
+    if (number === undefined) this.#numbers.set(key, number = this.#values.push(value) - 1);
+    return number;
+  }
+
+  value(number: number): T {
+    return this.#values[number]!;
+  }
+}
+
+/** The model of one number. */
+export function pbftModel(name: string, options: PbftOptions): Model {
+  return new OneNumber(name, options).model();
+}
+
+class OneNumber {
+  readonly #correct: readonly number[];
+  readonly #lives: ReadonlyMap<number, Lives>;
+  readonly #said = new Registry<Said>();
+  readonly #records = new Registry<readonly ReplicaRecord[]>();
+  readonly #digests = new Registry<Digest | undefined>();
+  /** By place and number of what is said: the number of the event. */
+  readonly #events: readonly number[][];
+  readonly #lieNumbers = new Map<string, readonly number[]>();
+  readonly #network: Network;
+  readonly #crashes: number;
+  readonly #width: number;
+  readonly #nothing: number;
+
+  constructor(private readonly name: string, private readonly options: PbftOptions) {
+    const { replicas, faulty, replica, accomplices } = options;
+    const all = Array.from({ length: replicas }, (_, index) => index);
+    // The accomplices are the last ones; the new primary is correct.
+    this.#correct = all.slice(1, replicas - accomplices);
+    this.#lives = new Map(this.#correct.map((index) => {
+      const probe = [{ event: { type: "stray" }, expect: "rejected" }] as const;
+      const input = { ...LIMITS, replicas, faulty, index };
+      return [index, new Lives(replica, input, undefined, probe)];
+    }));
+    this.#events = this.#correct.map(() => []);
+    this.#crashes = this.#correct.length * PER_REPLICA;
+    this.#network = new Network({
+      kind: "set",
+      channels: Array.from({ length: MESSAGES }, () => 0),
+      losses: 0,
+      duplicates: 0,
+      copies: 1,
+      offset: this.#crashes + 1,
+    });
+    this.#width = this.#crashes + 1 + this.#network.width;
+    this.#nothing = this.#records.number([]);
+    this.#digests.number(undefined);
+  }
+
+  model(): Model {
+    const { replicas, viewChange, crashes, accomplices } = this.options;
+    return {
+      name: this.name,
+      width: this.#width,
+      bounds: {
+        replicas,
+        liars: 1 + accomplices,
+        numbers: 1,
+        views: viewChange ? 2 : 1,
+        crashes,
+        network: "set",
+        symmetry: false,
+      },
+      initial: () => [this.#initial()],
+      expand: (state, emit) => this.#expand(state, emit),
+      invariants: [{ name: AGREEMENT, holds: (state) => this.#agree(state) }],
+      tell: (_, action) => {
+        const index = this.#correct[Math.floor(action / EVENTS)]!;
+        const to = `replica ${index}`;
+        const number = action % EVENTS;
+        if (number === CRASH) return { from: to, to, type: "crash", text: `${to} crashes` };
+        const event = this.#lives.get(index)!.eventOf(number);
+        const from = "from" in event ? `replica ${event["from"]}` : to;
+        return { from, to, type: event.type, text: `${to}: ${JSON.stringify(event)}` };
+      },
+      show: (state) =>
+        this.#correct.map((index, place) => ({
+          name: `replica ${index}`,
+          state: this.#lives.get(index)!.describe(state[place * PER_REPLICA + LIFE]!),
+          disk: JSON.stringify(this.#records.value(state[place * PER_REPLICA + DISK]!)),
+        })),
+    };
+  }
+
+  #initial(): Words {
+    const state = new Uint16Array(this.#width);
+    this.#correct.forEach((index, place) => {
+      const at = place * PER_REPLICA;
+      state[at + LIFE] = this.#lives.get(index)!.start;
+      state[at + DISK] = state[at + UNSYNCED] = this.#nothing;
+      this.#restart(state, place);
+    });
+    return state;
+  }
+
+  #agree(state: Words): boolean {
+    const found = new Set(this.#correct.map((_, place) => state[place * PER_REPLICA + EXECUTED]!));
+    found.delete(0);
+    return found.size < 2;
+  }
+
+  /** Begins a life with what is on disk; what was not durable is lost. */
+  #restart(state: Words, place: number): string | undefined {
+    const index = this.#correct[place]!;
+    const at = place * PER_REPLICA;
+    const records = this.#records.value(state[at + DISK]!);
+    const as = recover(records, index, this.options, INITIAL);
+    state[at + LIFE] = this.#lives.get(index)!.start;
+    state[at + UNSYNCED] = this.#nothing;
+    return this.#step(state, place, { type: "recovered", as, executed: INITIAL });
+  }
+
+  #step(state: Words, place: number, event: ReplicaEvent): string | undefined {
+    const lives = this.#lives.get(this.#correct[place]!)!;
+    return this.#stepNumber(state, place, lives.event(event as unknown as ModelEvent));
+  }
+
+  /** Gives a replica an event and performs what it names; says which rule it breaks by that. */
+  #stepNumber(state: Words, place: number, event: number): string | undefined {
+    const lives = this.#lives.get(this.#correct[place]!)!;
+    const at = place * PER_REPLICA;
+    const outcome = lives.step(state[at + LIFE]!, event);
+    state[at + LIFE] = outcome.life;
+    let broken = lives.fault(outcome.life);
+    for (const { type, params } of outcome.effects) {
+      broken ??= this.#perform(state, place, type, params as never);
+    }
+    return broken;
+  }
+
+  #perform(state: Words, place: number, type: string, params: never): string | undefined {
+    const from = this.#correct[place]!;
+    const at = place * PER_REPLICA;
+    if (type === "send") {
+      const { messages } = params as { readonly messages: readonly ReplicaMessage[] };
+      for (const message of messages) {
+        const number = this.#said.number({ from, message });
+        if (number >= MESSAGES) throw new RangeError("More messages than were thought of");
+        this.#network.send(state, number);
+      }
+    } else if (type === "journal") {
+      const { record } = params as { readonly record: ReplicaRecord };
+      if (record.kind === "stable") return undefined; // The initial one again.
+      const unsynced = [...this.#records.value(state[at + UNSYNCED]!), record];
+      state[at + UNSYNCED] = this.#records.number(unsynced);
+    } else if (type === "execute") {
+      const { sequence, digest } = params as { readonly sequence: number; readonly digest: Digest };
+      const before = this.#digests.value(state[at + EXECUTED]!);
+      if (before !== undefined && before !== digest) return AGREEMENT; // In two lives of one.
+      state[at + EXECUTED] = this.#digests.number(digest);
+      return this.#step(state, place, { type: "executed", sequence, requests: [] });
+    } else if (type === "accuse") {
+      const { replica } = params as { readonly replica: number };
+      if (this.#correct.includes(replica)) return "a correct replica is never convicted";
+    } else if (type === "reject") return "nothing that a replica is told is a stray";
+    return undefined;
+  }
+
+  #expand(state: Words, emit: Emit): void {
+    const heard: number[] = [];
+    this.#network.each(state, (number) => heard.push(number));
+    const lies = this.#liesFor(heard);
+    this.#correct.forEach((index, place) => {
+      const lives = this.#lives.get(index)!;
+      const at = place * PER_REPLICA;
+      const attempt = (event: number, change?: (next: Words) => void) => {
+        const next = state.slice();
+        change?.(next);
+        const broken = this.#stepNumber(next, place, event);
+        emit(place * EVENTS + event, next, broken);
+      };
+      for (const number of heard) {
+        if (this.#said.value(number).from !== index) attempt(this.#eventOf(place, number));
+      }
+      for (const number of lies) attempt(this.#eventOf(place, number));
+      const [record, ...rest] = this.#records.value(state[at + UNSYNCED]!);
+      if (record !== undefined) {
+        attempt(lives.event({ type: "journaled", record }), (next) => {
+          const disk = this.#records.value(next[at + DISK]!);
+          next[at + DISK] = this.#records.number([...disk, record]);
+          next[at + UNSYNCED] = this.#records.number(rest);
+        });
+      }
+      const { view, active } = lives.context(state[at + LIFE]!);
+      if (this.options.viewChange && view === 0 && active === true) {
+        attempt(lives.event({ type: "suspect" }));
+      }
+      if (state[this.#crashes]! < this.options.crashes) {
+        const next = state.slice();
+        next[this.#crashes]!++;
+        const broken = this.#restart(next, place);
+        emit(place * EVENTS + CRASH, next, broken);
+      }
+    });
+  }
+
+  /** The number of the event by which a replica is told something. */
+  #eventOf(place: number, said: number): number {
+    const known = this.#events[place]![said];
+    if (known !== undefined) return known;
+    const { from, message } = this.#said.value(said);
+    const lives = this.#lives.get(this.#correct[place]!)!;
+    return this.#events[place]![said] = lives.event({ ...message, from } as ModelEvent);
+  }
+
+  /** The same lies wherever as much is known. */
+  #liesFor(heard: readonly number[]): readonly number[] {
+    const values = heard.map((number) => this.#said.value(number));
+    const votes = heard.filter((_, index) => {
+      const { message: { type } } = values[index]!;
+      return type === "prepare" || type === "viewChange";
+    });
+    const key = votes.join();
+    let lies = this.#lieNumbers.get(key);
+    if (lies === undefined) {
+      lies = this.#lies(values).map((it) => this.#said.number(it));
+      this.#lieNumbers.set(key, lies);
+    }
+    return lies;
+  }
+
+  /** What liars can say: of view 0 the primary's word, of others' only what the others have signed. */
+  #lies(heard: readonly Said[]): readonly Said[] {
+    const { replicas, accomplices, viewChange } = this.options;
+    const helpers = Array.from({ length: accomplices }, (_, index) => replicas - 1 - index);
+    const at = (view: number, digest: Digest) => ({ view, sequence: SEQUENCE, digest });
+    const lies: Said[] = BATCHES.flatMap((digest) => [
+      { from: 0, message: { type: "prePrepare", ...at(0, digest) } },
+      { from: 0, message: { type: "commit", ...at(0, digest) } },
+      ...helpers.flatMap((from): Said[] => [
+        { from, message: { type: "prepare", ...at(0, digest) } },
+        { from, message: { type: "commit", ...at(0, digest) } },
+      ]),
+    ]);
+    // View 1 is of no use to it before somebody has left view 0.
+    if (!viewChange || !heard.some(({ message }) => message.type === "viewChange")) return lies;
+    const proved = BATCHES.filter((digest) => {
+      const signers = heard.filter(({ message }) =>
+        message.type === "prepare" && message.view === 0 && message.digest === digest
+      ).map(({ from }) => from);
+      return isPreparedProof(0, [...signers, ...helpers], this.options);
+    });
+    for (const from of [0, ...helpers]) {
+      for (const prepared of [[], ...proved.map((digest) => [at(0, digest)])]) {
+        lies.push({ from, message: { type: "viewChange", view: 1, stable: INITIAL, prepared } });
+      }
+      for (const digest of [...BATCHES, NULL_DIGEST]) {
+        lies.push({ from, message: { type: "prepare", ...at(1, digest) } });
+        lies.push({ from, message: { type: "commit", ...at(1, digest) } });
+      }
+    }
+    return lies;
+  }
+}
