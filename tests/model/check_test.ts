@@ -3,6 +3,8 @@
  * cannot finish.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assign } from "xstate";
+import { replica } from "../../protocols/pbft/mod.ts";
 import { explore } from "../../runtime/checker/explore.ts";
 import { controlOf, mutantsOf } from "../../runtime/checker/mutants.ts";
 import { walkTo } from "../../runtime/checker/walk.ts";
@@ -11,6 +13,7 @@ import { EQUIVALENT } from "./equivalents.ts";
 import { SHIPPED, withMachine } from "./machines.ts";
 import { MODELS, type Scope } from "./models.ts";
 import { allMutants, TRIALS, tryModels } from "./mutants.ts";
+import { AGREEMENT, pbftModel } from "./pbft/model.ts";
 import { recovered, retained } from "./two_phase_commit/participant_disk.ts";
 import { Disk, type Rules } from "./two_phase_commit/world.ts";
 import { diagram, trace, words } from "./tell.ts";
@@ -90,6 +93,28 @@ Deno.test("check: one number of four replicas agrees, whatever its primary says 
   const { states, violation, exceeded } = search("pbft");
   // Fewer would mean that something no longer happens.
   assertEquals([states, violation?.rule, exceeded], [398817, undefined, undefined]);
+});
+
+Deno.test("check: what was executed at that number before a view change is what it is after", () => {
+  const { states, violation, exceeded } = search("pbft/view_change");
+  assertEquals([violation?.rule, exceeded], [undefined, undefined]);
+  assert(states > 400_000, `${states} states`);
+});
+
+Deno.test("check: replicas that do not say what they have prepared are found out", () => {
+  const forgetful = replica.provide({
+    actions: {
+      makeViewChange: assign(({ context: { index, view, stable, viewChanges } }) => ({
+        viewChanges: {
+          ...viewChanges,
+          [index]: { type: "viewChange" as const, view, stable, prepared: [] },
+        },
+      })),
+    },
+  });
+  const group = { replicas: 4, faulty: 1, accomplices: 0, viewChange: true, crashes: 0 };
+  const model = pbftModel("forgetful", { ...group, replica: forgetful as never });
+  assertEquals(explore(model, LIMITS).violation?.rule, AGREEMENT);
 });
 
 Deno.test("check: with f + 1 liars two correct replicas execute different batches", () => {

@@ -139,6 +139,11 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     options: ["crashes"],
     build: (_, { crashes = 0 }) => pbftModel("pbft", { ...GROUP, crashes }),
   }],
+  ["pbft/view_change", {
+    summary: "the same and a view change: what was executed in view 0 must be what view 1 has",
+    options: [],
+    build: () => pbftModel("pbft/view_change", { ...GROUP, viewChange: true }),
+  }],
   ["pbft/accomplice", {
     summary: "the same with f + 1 liars: must find two that execute different batches",
     options: [],

@@ -4,7 +4,7 @@
  * they say may be lost, late, doubled and overtaken; their journals are slow, and they may crash.
  *
  * With a view change journals are fast, any of them may leave view 0 at any time, replica 1 begins
- * view 1, and the liar says of view 0 whatever it can prove, to each what it likes.
+ * view 1 and has something else to order there, and the liar says of view 0 whatever it can prove.
  *
  * Bounded: one number, two batches, views 0 and 1, no checkpoints.
  *
@@ -15,9 +15,11 @@ import {
   INITIAL_DIGEST,
   isPreparedProof,
   recover,
+  type ReplicaContext,
   type ReplicaEvent,
   type ReplicaMessage,
   type ReplicaRecord,
+  slotAt,
 } from "../../../protocols/pbft/mod.ts";
 import { Lives, type ModelEvent } from "../../../runtime/checker/lives.ts";
 import type { Emit, Model, Words } from "../../../runtime/checker/model.ts";
@@ -62,6 +64,14 @@ const EVENTS = 4096, CRASH = EVENTS - 1;
 /** Words of each correct replica. */
 const LIFE = 0, DISK = 1, UNSYNCED = 2, EXECUTED = 3, PER_REPLICA = 4;
 
+const NEW_PRIMARY = 1;
+/** What the new primary orders, at this number if nothing is due there. */
+const REQUEST = { client: "client", timestamp: 1, digest: "c" };
+
+function viewOf({ message }: Said): number {
+  return "view" in message ? message.view : 0;
+}
+
 /** Values by number, as they come up. */
 class Registry<T> {
   readonly #values: T[] = [];
@@ -94,7 +104,10 @@ class OneNumber {
   readonly #events: readonly number[][];
   readonly #lieNumbers = new Map<string, readonly number[]>();
   readonly #network: Network;
+  /** Word of the crashes so far. */
   readonly #crashes: number;
+  /** Word that says whether view 0 is over. */
+  readonly #later: number;
   readonly #width: number;
   readonly #nothing: number;
 
@@ -110,15 +123,16 @@ class OneNumber {
     }));
     this.#events = this.#correct.map(() => []);
     this.#crashes = this.#correct.length * PER_REPLICA;
+    this.#later = this.#crashes + 1;
     this.#network = new Network({
       kind: "set",
       channels: Array.from({ length: MESSAGES }, () => 0),
       losses: 0,
       duplicates: 0,
       copies: 1,
-      offset: this.#crashes + 1,
+      offset: this.#later + 1,
     });
-    this.#width = this.#crashes + 1 + this.#network.width;
+    this.#width = this.#later + 1 + this.#network.width;
     this.#nothing = this.#records.number([]);
     this.#digests.number(undefined);
   }
@@ -226,6 +240,10 @@ class OneNumber {
       }
       const unsynced = [...this.#records.value(state[at + UNSYNCED]!), record];
       state[at + UNSYNCED] = this.#records.number(unsynced);
+    } else if (type === "propose") {
+      const { view, sequence } = params as { readonly view: number; readonly sequence: number };
+      if (sequence !== SEQUENCE) return undefined; // The number is taken.
+      return this.#step(state, place, { type: "proposed", view, sequence, digest: "c" });
     } else if (type === "execute") {
       const { sequence, digest } = params as { readonly sequence: number; readonly digest: Digest };
       const before = this.#digests.value(state[at + EXECUTED]!);
@@ -252,10 +270,15 @@ class OneNumber {
         const broken = this.#stepNumber(next, place, event);
         emit(place * EVENTS + event, next, broken);
       };
-      for (const number of heard) {
-        if (this.#said.value(number).from !== index) attempt(this.#eventOf(place, number));
+      for (const number of [...heard, ...lies]) {
+        const said = this.#said.value(number);
+        if (said.from === index || !this.#isOfUse(state, place, said)) continue;
+        const isLater = viewOf(said) === 1 && state[this.#later] === 0;
+        attempt(
+          this.#eventOf(place, number),
+          isLater ? (next) => this.#end(next, heard) : undefined,
+        );
       }
-      for (const number of lies) attempt(this.#eventOf(place, number));
       const [record, ...rest] = this.#records.value(state[at + UNSYNCED]!);
       if (record !== undefined) {
         attempt(lives.event({ type: "journaled", record }), (next) => {
@@ -264,9 +287,11 @@ class OneNumber {
           next[at + UNSYNCED] = this.#records.number(rest);
         });
       }
-      const { view, active } = lives.context(state[at + LIFE]!);
-      if (this.options.viewChange && view === 0 && active === true) {
-        attempt(lives.event({ type: "suspect" }));
+      const { view, active, pending } = this.#contextOf(state, place);
+      const mayLeave = this.options.viewChange && state[this.#later] === 0;
+      if (mayLeave && view === 0 && active) attempt(lives.event({ type: "suspect" }));
+      if (index === NEW_PRIMARY && view === 1 && active && pending.length === 0) {
+        attempt(lives.event({ type: "request", requests: [REQUEST], direct: true }));
       }
       if (state[this.#crashes]! < this.options.crashes) {
         const next = state.slice();
@@ -275,6 +300,40 @@ class OneNumber {
         emit(place * EVENTS + CRASH, next, broken);
       }
     });
+  }
+
+  /**
+   * What happens in view 0 commutes with what happens on the way to view 1: it depends on nothing of
+   * that, and with it done first the liar can prove no less. So view 0 is over when the first message
+   * of view 1 is heard. Then view changes concern nobody but the new primary: to the others they tell
+   * how long to wait, and to leave, which they may do by themselves.
+   */
+  #isOfUse(state: Words, place: number, said: Said): boolean {
+    if (!this.options.viewChange) return true;
+    const { message } = said;
+    if (viewOf(said) === 0 && state[this.#later] !== 0) return false;
+    const index = this.#correct[place]!;
+    if (message.type === "viewChange") return index === NEW_PRIMARY;
+    if (message.type !== "prepare" && message.type !== "commit") return true;
+    // Votes count when they come early too, and those for something else do not: see `pbft`.
+    const { view, log } = this.#contextOf(state, place);
+    const { phase, digest } = slotAt(log, SEQUENCE);
+    const isDue = message.type === "commit" ? phase === "prepared" : phase === "prePrepared";
+    return isDue && view === message.view && digest === message.digest;
+  }
+
+  #contextOf(state: Words, place: number): ReplicaContext {
+    const lives = this.#lives.get(this.#correct[place]!)!;
+    return lives.context(state[place * PER_REPLICA + LIFE]!) as unknown as ReplicaContext;
+  }
+
+  /** View 0 is over: of what was said in it only what proves something is of use. */
+  #end(state: Words, heard: readonly number[]): void {
+    state[this.#later] = 1;
+    this.#network.clear(state);
+    for (const number of heard) {
+      if (this.#said.value(number).message.type !== "commit") this.#network.send(state, number);
+    }
   }
 
   /** The number of the event by which a replica is told something. */
