@@ -302,7 +302,7 @@ class Coordinator implements Role {
     if (instance !== undefined) {
       instance.facts.refusal ??= DEADLOCK;
       this.#instances.step(instance, { type: "abort", retryable: true });
-    }
+    } else this.#threePhase.victim(id);
     this.services.send(envelope.from, "finished", { id }, { urgent: true });
   }
 

@@ -24,16 +24,21 @@ export class Executor<Op> {
    * Locks what the operations touch, in time, and executes them then.
    *
    * @param locked called when the locks are held, with the rows and what came of it
+   * @param longestLine where as many wait for a row already, the answer is a conflict at once
    */
   begin(
     owner: string,
     work: Work,
     locked: (rows: LockedRows, execution: Execution) => void,
+    longestLine = Infinity,
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
     const keys = this.ledger.keys(operations);
     const shared = this.ledger.sharedKeys?.(operations) ?? [];
+    if (this.locks.line(keys) >= longestLine) {
+      return { code: "conflict", message: "Too many wait for the same rows", retryable: true };
+    }
     const granted = () => locked({ keys, shared }, this.#execute(owner, operations));
     this.locks.acquire(owner, keys, granted, shared);
     return undefined;

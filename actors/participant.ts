@@ -89,7 +89,7 @@ class Participant<Op> implements Role {
       detector: config.detector,
       standing: (owner) => {
         const { coordinator = "", standing = UNKNOWN_STANDING } =
-          this.#instances.get(owner)?.facts ?? {};
+          this.#instances.get(owner)?.facts ?? this.#threePhase.standing(owner) ?? {};
         return { coordinator, ...standing };
       },
     });

@@ -77,6 +77,7 @@ export class Decisions {
       case "stale":
         return;
       case "known":
+        noteCoordinator(known!.facts, body.you, envelope.from);
         return step(known!, { type: "prepare" });
       case "begin":
         if (draining()) return; // The coordinator will think of it as a slow one.
@@ -97,11 +98,8 @@ export class Decisions {
       return this.#parts.services.deadLetter("forbidden", envelope);
     }
     if (instance !== undefined) {
-      const { facts } = instance;
-      if (facts.coordinator === "" && this.#parts.config.coordinators.includes(envelope.from)) {
-        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
-        facts.coordinator = envelope.from;
-        facts.you = body.you;
+      if (this.#parts.config.coordinators.includes(envelope.from)) {
+        noteCoordinator(instance.facts, body.you, envelope.from);
       }
       return this.#parts.step(instance, { type: "commit", sameStore });
     }
@@ -174,4 +172,14 @@ export class Decisions {
     const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
     this.#parts.step(this.#parts.begin(facts), { type: "inquiry", from: index });
   }
+}
+
+/**
+ * Neither an outcome's record nor a peer's question says whom to tell: without an ack a coordinator
+ * would ask for ever, and without a no it would wait as long as it can.
+ */
+function noteCoordinator(facts: ParticipantFacts, you: number, coordinator: string): void {
+  if (facts.coordinator !== "") return;
+  facts.coordinator = coordinator;
+  facts.you = you;
 }

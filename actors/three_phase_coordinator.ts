@@ -35,9 +35,11 @@ import {
   isIndexed,
   isVoteNo,
   recoveredFacts,
+  standingOf,
 } from "./coordinator_facts.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
+import { DEADLOCK } from "./retries.ts";
 import type { Sequences } from "./sequences.ts";
 
 /** What this protocol works on: all of it the coordinator's. */
@@ -100,6 +102,14 @@ export class ThreePhaseCoordinator {
   /** Begins a transaction. */
   begin(facts: CoordinatorFacts): void {
     this.#instances.step(this.#create({ ...facts, records: [] }), { type: "begin" });
+  }
+
+  /** One that is part of a deadlock is aborted and begun again, if all have not voted yet. */
+  victim(key: string): void {
+    const instance = this.#instances.get(key);
+    if (instance === undefined) return;
+    instance.facts.refusal ??= DEADLOCK;
+    this.#instances.step(instance, { type: "abort", retryable: true });
   }
 
   /** What a restarted coordinator has to go on with. */
@@ -226,7 +236,15 @@ export class ThreePhaseCoordinator {
   #send(facts: Facts, message: CoordinatorEffects["send"]["message"], you: number): void {
     const { id, peers, epoch, work, stores } = facts;
     const body = message === "prepare"
-      ? { id, lowest: this.parts.sequences.lowest, peers, you, epoch, operations: work[you] }
+      ? {
+        id,
+        lowest: this.parts.sequences.lowest,
+        peers,
+        you,
+        epoch,
+        operations: work[you],
+        standing: standingOf(facts),
+      }
       : message === "commit"
       ? { id, you, ...(stores[you] ? { store: stores[you] } : {}) }
       : { id, you, epoch };

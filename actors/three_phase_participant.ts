@@ -32,15 +32,19 @@ import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler } from "../runtime/role.ts";
 import { hasId, isIndex } from "./guards.ts";
-import { isPrepare, type Work } from "./participant_facts.ts";
+import { isPrepare, UNKNOWN_STANDING, type Work } from "./participant_facts.ts";
 import {
-  bareFacts,
   COORDINATOR,
-  recoveredFacts,
+  patienceMs,
   ThreePhaseEffects,
-  type ThreePhaseFacts,
   type ThreePhaseParts,
 } from "./three_phase_effects.ts";
+import {
+  bareFacts,
+  neededRecords,
+  recoveredFacts,
+  type ThreePhaseFacts,
+} from "./three_phase_facts.ts";
 import { Watermarks } from "./watermarks.ts";
 
 /** How long whoever leads may be silent unless configured otherwise, in ms. */
@@ -121,6 +125,11 @@ export class ThreePhaseParticipant {
     this.#watermarks.raise(log, lowest);
   }
 
+  /** Who coordinates a transaction, and what speaks for it in a deadlock; undefined: not known here. */
+  standing(key: string): Pick<ThreePhaseFacts, "coordinator" | "standing"> | undefined {
+    return this.#instances.get(key)?.facts;
+  }
+
   /** How many are in which state. */
   census(): Readonly<Record<string, number>> {
     return this.#instances.census();
@@ -154,18 +163,7 @@ export class ThreePhaseParticipant {
   /** The records that a checkpoint has to keep. */
   *records(): Iterable<ParticipantRecord> {
     for (const instance of this.#instances) {
-      const { id, record, preCommitted } = instance.facts;
-      const state = this.#instances.describe(instance);
-      const kind = /^commit/.test(state)
-        ? "committed"
-        : /^(abort|refus)/.test(state)
-        ? "aborted"
-        : undefined;
-      if (kind !== undefined) yield { protocol: "3pc", kind, id };
-      else if (record !== undefined) {
-        yield record;
-        if (preCommitted) yield { protocol: "3pc", kind: "preCommitted", id };
-      }
+      yield* neededRecords(instance.facts, this.#instances.describe(instance));
     }
   }
 
@@ -183,11 +181,13 @@ export class ThreePhaseParticipant {
     if (admitPrepare({ sequence, lowest, known: instance !== undefined }) === "stale") return;
     if (instance === undefined && draining()) return; // As in two-phase commit: it is a slow one.
     const { id, peers, you, epoch } = body;
+    if (instance !== undefined) this.#noteCoordinator(instance.facts, body, envelope);
     const facts = () => ({
       ...bareFacts(id, you, epoch),
       coordinator: envelope.from,
       peers: [...peers],
       work: body.operations as Work,
+      standing: body.standing ?? UNKNOWN_STANDING,
     });
     this.#instances.step(instance ?? this.#begin(facts()), { type: "prepare" });
   }
@@ -212,7 +212,7 @@ export class ThreePhaseParticipant {
     return undefined;
   }
 
-  /** An outcome's record does not say whom to tell, and as whom. */
+  /** Neither an outcome's record nor a peer's question says whom to tell, and as whom. */
   #noteCoordinator(facts: ThreePhaseFacts, body: { readonly you?: number }, e: Envelope): void {
     if (facts.coordinator !== "") return;
     facts.coordinator = e.from;
@@ -312,7 +312,7 @@ export class ThreePhaseParticipant {
     const instance = this.#instances.create(formatTransactionId(facts.id), {
       participants: Math.max(1, facts.peers.length),
       index: facts.you,
-      lockTimeoutMs: config.lockTimeoutMs + config.leaseMs,
+      lockTimeoutMs: patienceMs(config),
       decisionTimeoutMs: silenceMs,
       answerTimeoutMs: 2 * config.inquireMs,
       resendMs: config.inquireMs,

@@ -22,9 +22,9 @@
  *
  * @module
  */
-import type { Outcome, TransactionId } from "../two_phase_commit/messages.ts";
+import type { Outcome, TransactionId, TransactionStanding } from "../two_phase_commit/messages.ts";
 
-export type { Outcome, TransactionId };
+export type { Outcome, TransactionId, TransactionStanding };
 export { formatTransactionId, parseTransactionId } from "../two_phase_commit/messages.ts";
 
 /** What a participant that has voted yes and has not decided is in: Skeen's `w` and `p`. */
@@ -40,6 +40,7 @@ export type Prepare = {
   readonly you: number;
   readonly epoch: number;
   readonly operations: unknown;
+  readonly standing?: TransactionStanding;
 };
 
 /** A vote that binds: `prepared` is durable in `store` (a UUID). `answer` goes to the client if all commit. */

@@ -32,7 +32,12 @@ export class Scene implements AsyncDisposable {
       },
     });
     const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
-    const types = [...decisions, "waits", "finished"];
+    const threePhase = ["voteYes", "voteNo", "preCommitAck", "ack", "stateReport", "abort"];
+    const types = [
+      ...decisions,
+      ...threePhase.map((type) => `3pc.${type}`),
+      ...["waits", "finished"],
+    ];
     const client = defineRole<never>({
       name: "client",
       create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
@@ -44,17 +49,19 @@ export class Scene implements AsyncDisposable {
     this.system = SimulatedSystem.create({ nodes, links, client, seed: 5 });
   }
 
-  async withParticipant(): Promise<this> {
+  /** @param peers who takes part besides */
+  async withParticipant(peers: readonly string[] = []): Promise<this> {
     const config: ParticipantConfig = {
       shards: [shard],
       coordinators: [CLIENT],
-      participants: [PARTICIPANT],
+      participants: [PARTICIPANT, ...peers],
       edges: ["edge-1/gateway"],
       detector: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,
       driftPpm: 0,
+      synchronous: true,
       storeSince: 1,
       seed: { subscribers: 10, edges: ["edge-1"] },
     };

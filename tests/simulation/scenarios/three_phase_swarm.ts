@@ -20,7 +20,7 @@ export const threePhaseSwarm: Scenario = {
   name: "three_phase_swarm",
   summary:
     "3PC and 2PC side by side; anybody crashes at any moment, nothing is lost between the living",
-  roles: ["coordinator", "participant", "gateway"],
+  roles: ["coordinator", "participant", "gateway", "detector"],
   faults: {
     // No loss, no partition, no full mailbox: they would make silence of the living.
     maybe: [
@@ -58,7 +58,7 @@ export const threePhaseSwarm: Scenario = {
       resendMs: pick(random, [30, 60]),
     },
     load: {
-      perSecond: between(random, 20, 50),
+      perSecond: between(random, 20, 150),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
