@@ -113,12 +113,10 @@ class Coordinator implements Role {
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
       ...this.#threePhase.messages,
-      ...overseenMessages(
-        services,
-        config,
-        () => this.#instances,
-        (id) => this.#sequences.unknown(id),
-      ),
+      ...overseenMessages(services, config, {
+        instances: () => [this.#instances, this.#threePhase],
+        unknown: (id) => this.#sequences.unknown(id),
+      }),
     };
   }
 
@@ -138,8 +136,8 @@ class Coordinator implements Role {
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const { length } = open;
-    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
+    const goOn = `${open.length} transactions go on after recovery`;
+    if (open.length > 0) this.services.log("warning", goOn);
     this.#sequences.reserve();
   }
 
@@ -213,8 +211,8 @@ class Coordinator implements Role {
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
-    const origin = { client, ...attempt };
-    const facts = begunFacts(id, epoch, request, this.config.participantOf, origin);
+    const { participantOf } = this.config;
+    const facts = begunFacts(id, epoch, request, participantOf, { client, ...attempt });
     if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
@@ -299,10 +297,11 @@ class Coordinator implements Role {
       return this.services.deadLetter("forbidden", envelope);
     }
     const instance = this.#instances.get(id);
-    if (instance !== undefined) {
+    if (instance === undefined) this.#threePhase.victim(id);
+    else {
       instance.facts.refusal ??= DEADLOCK;
       this.#instances.step(instance, { type: "abort", retryable: true });
-    } else this.#threePhase.victim(id);
+    }
     this.services.send(envelope.from, "finished", { id }, { urgent: true });
   }
 

@@ -6,7 +6,6 @@
  */
 import {
   type Commit,
-  formatTransactionId,
   type Inquiry,
   type Prepare,
   type TransactionId,
@@ -29,6 +28,7 @@ import {
   type ParticipantFacts,
   preparedFacts,
 } from "./participant_facts.ts";
+import { logLostVote } from "./participant_messages.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 /** What decisions work on. */
@@ -108,15 +108,10 @@ export class Decisions {
     this.#parts.services.send(envelope.from, "ack", { id, index }, { urgent: true });
   }
 
-  /** It was voted for here, and there is no trace of it: this store has lost what it promised. */
   #unknownCommit(body: Commit, envelope: Envelope): void {
     this.#parts.services.deadLetter("forbidden", envelope);
     if (body.store === undefined) return; // A peer passed it on; the coordinator will say more.
-    this.#parts.services.log(
-      "failure",
-      `A commit of ${formatTransactionId(body.id)} came that this store never voted for: ` +
-        `it was replaced or has lost its tail. Restore it from a copy.`,
-    );
+    logLostVote(this.#parts.services, body.id);
   }
 
   #decided(

@@ -138,6 +138,18 @@ export class ThreePhaseCoordinator {
     }
   }
 
+  get(key: string): Instance<Facts> | undefined {
+    return this.#instances.get(key);
+  }
+
+  describe(instance: Instance<CoordinatorFacts>): string {
+    return this.#instances.describe(instance as Instance<Facts>);
+  }
+
+  [Symbol.iterator](): Iterator<Instance<Facts>> {
+    return this.#instances[Symbol.iterator]();
+  }
+
   get size(): number {
     return this.#instances.size;
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ParticipantRecord } from "../protocols/three_phase_commit/messages.ts";
+import type { Outcome, ParticipantRecord } from "../protocols/three_phase_commit/messages.ts";
 import type {
   ParticipantEffects,
   ParticipantEvent,
@@ -17,18 +17,13 @@ import type { Leases } from "./leases.ts";
 import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
 import type { ParticipantConfig, PreparedEffect } from "./participant_facts.ts";
-import type { ThreePhaseFacts } from "./three_phase_facts.ts";
+import { patienceMs, type ThreePhaseFacts } from "./three_phase_facts.ts";
 
 /** The index that stands for the coordinator. */
 export const COORDINATOR = -1;
 
 /** Turns that make the average. */
 const TURNS = 8;
-
-/** How long locks are waited for, and leases once they are held, in ms. */
-export function patienceMs({ lockTimeoutMs, leaseMs }: ParticipantConfig): number {
-  return lockTimeoutMs + leaseMs;
-}
 
 /** What this protocol works on: all of it the participant's. */
 export interface ThreePhaseParts {
@@ -42,6 +37,8 @@ export interface ThreePhaseParts {
   readonly written: () => void;
   /** A coordinator has announced that everything of its log below has ended. */
   readonly raise: (log: string, lowest: number) => void;
+  /** An outcome goes to the journal. */
+  readonly decided: (instance: Instance<ThreePhaseFacts>, outcome: Outcome) => void;
   /** Whether new transactions are left alone. */
   readonly draining: () => boolean;
 }
@@ -66,7 +63,8 @@ export class ThreePhaseEffects {
       withdraw: ({ key }) => locks.release(key),
       release: (instance) => this.#release(instance),
       apply: ({ facts }) => {
-        executor.apply(facts.writes!);
+        // An operator has decided about these rows: whatever is decided now, they stay as they are.
+        if (facts.heuristic === undefined) executor.apply(facts.writes!);
         this.committed++;
       },
       journal: (instance, { record }: ParticipantEffects["journal"]) =>
@@ -83,6 +81,7 @@ export class ThreePhaseEffects {
     const { facts, key } = instance;
     const { locks, executor } = this.parts;
     const granted = () => this.step(instance, { type: "granted" });
+    if (facts.heuristic !== undefined) return granted(); // Its rows are others'.
     if (facts.record !== undefined) {
       return locks.acquire(key, facts.rows.keys, granted, facts.rows.shared);
     }
@@ -150,6 +149,8 @@ export class ThreePhaseEffects {
   #journal(instance: Known, kind: ParticipantJournal): void {
     const { facts } = instance;
     if (kind === "preCommitted") facts.preCommitted = true;
+    if (kind === "committed") this.parts.decided(instance, "commit");
+    if (kind === "aborted") this.parts.decided(instance, "abort");
     const record: ParticipantRecord = kind === "prepared"
       ? facts.record!
       : { protocol: "3pc", kind, id: facts.id };
@@ -163,7 +164,9 @@ export class ThreePhaseEffects {
     const { id, you: index, epoch } = facts;
     const address = to === COORDINATOR ? facts.coordinator : facts.peers[to];
     if (address === undefined || address === "") return; // Known from an outcome only.
-    const { message, outcome, state, retryable = false } = params;
+    const { message, outcome, retryable = false } = params;
+    // A salvaged journal may lack what it was in.
+    const state = facts.heuristic?.decision === "hazard" ? undefined : params.state;
     const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
     const body = message === "voteYes"
       ? { id, index, store: this.parts.services.store.id, answer: facts.record!.answer }

@@ -4,6 +4,7 @@
  * @module
  */
 import type {
+  HeuristicRecord,
   ParticipantRecord,
   PreparedRecord,
   TransactionId,
@@ -12,6 +13,7 @@ import type {
 import type { Refusal, Writes } from "./ledger.ts";
 import {
   type LockedRows,
+  type ParticipantConfig,
   type PreparedEffect,
   UNKNOWN_STANDING,
   type Work,
@@ -38,6 +40,10 @@ export interface ThreePhaseFacts {
   grantedAt: number | undefined;
   writes: Writes | undefined;
   refusal: Refusal | undefined;
+  /** When it began here, or was recovered; milliseconds since 1970. */
+  since: number;
+  /** What an operator has decided about it. */
+  heuristic: HeuristicRecord | undefined;
 }
 
 /** Of a transaction about which nothing but its id is known. */
@@ -57,6 +63,8 @@ export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFact
     grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
+    since: 0,
+    heuristic: undefined,
   };
 }
 
@@ -70,7 +78,7 @@ export function recoveredFacts(record: PreparedRecord): ThreePhaseFacts {
 
 /** The records that a checkpoint has to keep of a transaction in that state. */
 export function* neededRecords(
-  { id, record, preCommitted }: ThreePhaseFacts,
+  { id, record, preCommitted, heuristic }: ThreePhaseFacts,
   state: string,
 ): Iterable<ParticipantRecord> {
   const kind = /^commit/.test(state)
@@ -82,5 +90,29 @@ export function* neededRecords(
   else if (record !== undefined) {
     yield record;
     if (preCommitted) yield { protocol: "3pc", kind: "preCommitted", id };
+    if (heuristic !== undefined) yield heuristic;
   }
+}
+
+/** Neither an outcome's record nor a peer's question says whom to tell, and as whom. */
+export function noteCoordinator(facts: ThreePhaseFacts, you: number | undefined, from: string) {
+  if (facts.coordinator !== "") return;
+  facts.coordinator = from;
+  facts.you = you ?? facts.you;
+}
+
+/** How long whoever leads may be silent unless configured otherwise, in ms. */
+const SILENCE_MS = 10_000;
+
+/** How long locks are waited for, and leases once they are held, in ms. */
+export function patienceMs({ lockTimeoutMs, leaseMs }: ParticipantConfig): number {
+  return lockTimeoutMs + leaseMs;
+}
+
+/** The times of a participant's machine. */
+export function timesOf(config: ParticipantConfig) {
+  const { silenceMs: decisionTimeoutMs = SILENCE_MS, inquireMs: resendMs } = config;
+  const answerTimeoutMs = 2 * resendMs;
+  const lockTimeoutMs = patienceMs(config);
+  return { lockTimeoutMs, decisionTimeoutMs, answerTimeoutMs, resendMs, maxBackoff: 4 };
 }

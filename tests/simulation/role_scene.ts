@@ -22,6 +22,8 @@ export interface Heard {
 /** One honest role under test, a rogue, and a client that notes what it hears. */
 export class Scene implements AsyncDisposable {
   readonly heard: Heard[] = [];
+  /** What the client answers to those who ask for an outcome. */
+  knowledge = "uncertain";
   readonly system: SimulatedSystem;
 
   constructor() {
@@ -32,7 +34,15 @@ export class Scene implements AsyncDisposable {
       },
     });
     const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
-    const threePhase = ["voteYes", "voteNo", "preCommitAck", "ack", "stateReport", "abort"];
+    const threePhase = [
+      "voteYes",
+      "voteNo",
+      "preCommitAck",
+      "ack",
+      "stateReport",
+      "abort",
+      "inquiry",
+    ];
     const types = [
       ...decisions,
       ...threePhase.map((type) => `3pc.${type}`),
@@ -40,7 +50,15 @@ export class Scene implements AsyncDisposable {
     ];
     const client = defineRole<never>({
       name: "client",
-      create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
+      create: (services) => ({
+        messages: {
+          ...Object.fromEntries(types.map((type) => [type, note(type)])),
+          outcome: {
+            accepts: () => true,
+            handle: (_: unknown, envelope) => services.reply(envelope, this.knowledge),
+          },
+        },
+      }),
     });
     const nodes = ["edge-1", "core-1", "cloud-1"];
     const links = nodes.flatMap((from) =>
@@ -57,6 +75,7 @@ export class Scene implements AsyncDisposable {
       participants: [PARTICIPANT, ...peers],
       edges: ["edge-1/gateway"],
       detector: CLIENT,
+      overseer: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,

@@ -1,12 +1,23 @@
 /** Three-phase commit where its assumption does not hold: whoever is silent may live all the same. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
 import { die } from "../dying.ts";
+import { holdUp } from "../holding_up.ts";
 import { NOTES, writeNotes } from "../note_writers.ts";
 import { part } from "../parting.ts";
 import { between, type Casting, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /** Short ones, so that patience ends at every moment of the protocol. */
 const SILENCE_MS = [120, 250, 600];
+
+const HELD_UP = new Set([
+  "3pc.prepare",
+  "3pc.preCommitAck",
+  "3pc.abort",
+  "3pc.stateRequest",
+  "3pc.stateReport",
+  "3pc.inquiry",
+  "victim",
+]);
 
 /** Disks and links that take as long as patience lasts: what is written is overtaken by all else. */
 const LATE = {
@@ -43,13 +54,16 @@ export const threePhaseAsynchronous: Scenario = {
       transactionTimeoutMs: pick(random, [300, 1000]),
       lockTimeoutMs: pick(random, [20, 150]),
       leaseMs: 100,
-      resendMs: pick(random, [10, 30, 100]),
+      resendMs: pick(random, [10, 30, 100, 200]),
     },
   }),
   act(stage, until) {
     const random = stage.random("writing");
-    if (stage.parts.swarm.on.size > 0) part(stage, until, 2 * stage.plan.settings.silenceMs!);
     die(stage, until);
+    if (stage.parts.swarm.on.size > 0) {
+      part(stage, until, 2 * stage.plan.settings.silenceMs!);
+      holdUp(stage, until, { types: HELD_UP, share: 0.1, mostMs: 2000 });
+    }
     writeNotes(stage, {
       perSecond: between(random, 40, 120),
       rows: pick(random, [4, 30, 300]),

@@ -1,6 +1,7 @@
 /** Three-phase commit where its assumption holds: whatever fails, silence means failure. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
 import { die } from "../dying.ts";
+import { holdUp } from "../holding_up.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /**
@@ -58,7 +59,8 @@ export const threePhaseSwarm: Scenario = {
       resendMs: pick(random, [30, 60]),
     },
     load: {
-      perSecond: between(random, 20, 150),
+      // Now and then far more than there is room for.
+      perSecond: random() < 0.1 ? between(random, 100, 150) : between(random, 20, 60),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
@@ -73,5 +75,9 @@ export const threePhaseSwarm: Scenario = {
     },
     stop: random() < 0.3,
   }),
-  act: die,
+  act(stage, until) {
+    die(stage, until);
+    // No part of the protocol, and so of what it supposes.
+    holdUp(stage, until, { types: new Set(["victim"]), share: 0.7, mostMs: 500 });
+  },
 };
