@@ -4,11 +4,11 @@
  *
  * @module
  */
-import {
-  type Commit,
-  type Inquiry,
-  type Prepare,
-  type TransactionId,
+import type {
+  Commit,
+  Inquiry,
+  Prepare,
+  TransactionId,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
 import {

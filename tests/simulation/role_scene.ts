@@ -115,6 +115,15 @@ export class Scene implements AsyncDisposable {
     return this;
   }
 
+  /** Adds a record to the participant's journal while it is down. */
+  async append(record: unknown): Promise<void> {
+    const store = this.system.disks.open("p", () => {});
+    store.append(record);
+    store.commit();
+    await this.system.advance(100);
+    store.close();
+  }
+
   /** The rogue says something, and it arrives. */
   async forge(to: string, type: string, body: unknown): Promise<void> {
     this.system.tell(ROGUE, "say", { to, type, body });

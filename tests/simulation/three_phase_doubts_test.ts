@@ -269,3 +269,32 @@ Deno.test("one that was decided by hand goes on asking, and counts for others as
   const { heuristicsOpen, heuristicsMixed } = stats as Record<string, number>;
   assertEquals([heuristicsOpen, heuristicsMixed], [0, 0]);
 });
+
+Deno.test("what salvage doubts locks nothing, says not what it was in, and goes by the others' word", async () => {
+  await using scene = new Scene();
+  await scene.withParticipant([CLIENT]);
+  await scene.tell(PARTICIPANT, "3pc.prepare", { ...prepare(3), peers: [PARTICIPANT, CLIENT] });
+  const { store } = scene.said("3pc.voteYes")[0]!.body;
+  scene.system.crash(PARTICIPANT);
+  const hazard = { protocol: "3pc", kind: "heuristic", decision: "hazard", operator: "salvage" };
+  await scene.append({ ...hazard, id, reason: "lost", at: 1 });
+  scene.heard.length = 0;
+  await scene.withParticipant([CLIENT]);
+  const stats = async () => {
+    const found = await scene.system.until(scene.system.ask(PARTICIPANT, "$stats"));
+    const { lockedRows, inDoubt, heuristicsOpen, heuristicsMixed } = found as Record<
+      string,
+      number
+    >;
+    return [lockedRows, inDoubt, heuristicsOpen, heuristicsMixed];
+  };
+  assertEquals(await stats(), [0, 0, 1, 0]);
+  assert(scene.said("3pc.inquiry").length > 0);
+  assert(scene.said("3pc.inquiry").every(({ body }) => !("state" in body)));
+  // All are back, as far as it can tell, and it does not decide for all that.
+  await scene.tell(PARTICIPANT, "3pc.inquiry", { id, index: 1, epoch: 1, state: "uncertain" });
+  assertEquals(scene.said("3pc.ack"), []);
+  await scene.tell(PARTICIPANT, "3pc.commit", { id, you: 0, store });
+  assertEquals(scene.said("3pc.ack").map(({ body }) => body["outcome"]), ["commit"]);
+  assertEquals(await stats(), [0, 0, 0, 1]);
+});
