@@ -15,15 +15,10 @@ const BY_HAND = "no scenario has an operator who resolves a doubt: heuristics_te
   "and the checker takes all of it";
 const NEVER_FAILS = "our host's step cannot fail";
 
-const NOT_ASKED_YET =
-  "only a deadlock's victim is called off, and nobody waits for its locks before it is asked";
 const DROPPED = "our host drops what is about no instance: none waits in its first state";
 
-/** Of three-phase commit: transitions of the coordinator, then of the participant. */
+/** Of the participant of three-phase commit. */
 const THREE_PHASE: Readonly<Record<string, string>> = {
-  "threePhaseCommit.coordinator beginning:abort[0]": NOT_ASKED_YET,
-  // Only an abort leaves `beginning` before its record is durable.
-  "threePhaseCommit.coordinator aborting:journaled[1]": NOT_ASKED_YET,
   "threePhaseCommit.participant initial:commit[0]": HOST_ANSWERS,
   "threePhaseCommit.participant initial:abort[0]": HOST_ANSWERS,
   "threePhaseCommit.participant initial:preCommit[0]": DROPPED,

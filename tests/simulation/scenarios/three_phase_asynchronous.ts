@@ -1,6 +1,7 @@
 /** Three-phase commit where its assumption does not hold: whoever is silent may live all the same. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
 import { die } from "../dying.ts";
+import { err } from "../hasty.ts";
 import { holdUp } from "../holding_up.ts";
 import { NOTES, writeNotes } from "../note_writers.ts";
 import { part } from "../parting.ts";
@@ -16,7 +17,6 @@ const HELD_UP = new Set([
   "3pc.stateRequest",
   "3pc.stateReport",
   "3pc.inquiry",
-  "victim",
 ]);
 
 /** Disks and links that take as long as patience lasts: what is written is overtaken by all else. */
@@ -63,10 +63,12 @@ export const threePhaseAsynchronous: Scenario = {
     if (stage.parts.swarm.on.size > 0) {
       part(stage, until, 2 * stage.plan.settings.silenceMs!);
       holdUp(stage, until, { types: HELD_UP, share: 0.1, mostMs: 2000 });
+      err(stage, until);
     }
     writeNotes(stage, {
       perSecond: between(random, 40, 120),
-      rows: pick(random, [4, 30, 300]),
+      // Few, so that they wait for one another; or so many that nearly all go on to vote.
+      rows: pick(random, [6, 300, 1000]),
     }, until);
   },
 };

@@ -1,7 +1,7 @@
 /** Three-phase commit where its assumption holds: whatever fails, silence means failure. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
 import { die } from "../dying.ts";
-import { holdUp } from "../holding_up.ts";
+import { err } from "../hasty.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /**
@@ -77,7 +77,6 @@ export const threePhaseSwarm: Scenario = {
   }),
   act(stage, until) {
     die(stage, until);
-    // No part of the protocol, and so of what it supposes.
-    holdUp(stage, until, { types: new Set(["victim"]), share: 0.7, mostMs: 500 });
+    err(stage, until);
   },
 };
