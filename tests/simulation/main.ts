@@ -198,7 +198,6 @@ class Simulation {
         ...figures,
         profile: this.options.profile ?? "drawn",
         unreached: never,
-        unreached_unfinished: all ? left.unfinished : [],
         faults: strikes,
         coverage,
         ...more,

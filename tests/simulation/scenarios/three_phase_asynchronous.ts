@@ -10,8 +10,8 @@ import { between, type Casting, pick, PROFILES, type Scenario } from "../scenari
 /** Short ones, so that patience ends at every moment of the protocol. */
 const SILENCE_MS = [120, 250, 600];
 
+const PREPARES = new Set(["3pc.prepare"]);
 const HELD_UP = new Set([
-  "3pc.prepare",
   "3pc.preCommitAck",
   "3pc.abort",
   "3pc.stateRequest",
@@ -63,6 +63,8 @@ export const threePhaseAsynchronous: Scenario = {
     if (stage.parts.swarm.on.size > 0) {
       part(stage, until, 2 * stage.plan.settings.silenceMs!);
       holdUp(stage, until, { types: HELD_UP, share: 0.1, mostMs: 2000 });
+      // Only one that is very late meets a leader that knows of all votes.
+      holdUp(stage, until, { types: PREPARES, share: 0.25, mostMs: 2000 });
       err(stage, until);
     }
     writeNotes(stage, {
