@@ -60,7 +60,7 @@ export interface HeuristicsParts {
   /** How long an answer is waited for, in ms. */
   readonly waitMs: () => number;
   readonly apply: (writes: Writes) => void;
-  readonly release: (key: string) => void;
+  readonly release: (key: string, writes: Writes | undefined) => void;
   readonly find: (id: TransactionId) => Instance<ParticipantFacts> | undefined;
   readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
   /** A record was added to the journal. */
@@ -245,7 +245,7 @@ export class Heuristics {
   #complete({ participant }: Facts, { decision }: HeuristicEffects["complete"]): void {
     if (decision === "commit") this.#parts.apply(participant.facts.writes!);
     this.#parts.participants.drop(participant);
-    this.#parts.release(participant.key);
+    this.#parts.release(participant.key, participant.facts.writes);
   }
 
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {

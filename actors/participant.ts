@@ -98,6 +98,7 @@ class Participant<Op> implements Role {
     this.#effects = new ParticipantEffects({
       ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
+      find: (owner) => this.#instances.get(owner)?.facts,
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -152,7 +153,7 @@ class Participant<Op> implements Role {
       participants: this.#instances,
       waitMs: () => this.#roundTrip.waitMs,
       apply: (writes) => this.#executor.apply(writes),
-      release: (key) => this.#locks.release(key),
+      release: (key, writes) => this.#executor.release(key, writes),
       find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
       begin: (facts) => this.#begin(facts),
       written: () => this.#checkpoints.written(),

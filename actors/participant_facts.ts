@@ -78,6 +78,15 @@ export interface ParticipantFacts {
   shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /**
+   * Transactions of the same log on whose drafts it built, and that have not committed here: it may
+   * commit only if they do.
+   */
+  readonly after: Set<number>;
+  /** Those that built on its own. */
+  readonly followers: ParticipantFacts[];
+  /** Its place in the order in which locks were granted; a journal tells of promises in that order. */
+  turn: number;
   /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
   grantedAt: number | undefined;
   /** What a commit will write. */
@@ -106,6 +115,9 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     keys: [],
     shared: [],
     record: undefined,
+    after: new Set(),
+    followers: [],
+    turn: 0,
     grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
@@ -141,7 +153,7 @@ export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
   const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
   const locked = { keys, shared, writes };
-  const own = { coordinator, peers: [...peers], you, epoch };
+  const own = { coordinator, peers: [...peers], you, epoch, after: new Set(record.after) };
   return { ...bareFacts(id), ...own, record, grantedAt, ...locked, recovered: true };
 }
 
