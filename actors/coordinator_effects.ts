@@ -55,7 +55,7 @@ export class CoordinatorEffects {
       journal: (instance, params: { record: CoordinatorRecord["kind"]; forced: boolean }) =>
         this.#journal(instance, params.record, params.forced),
       send: ({ facts }, params: { message: string; to: readonly number[] }) => {
-        const inTurn = params.message === "prepare" && facts.retries > 0;
+        const inTurn = params.message === "prepare" && facts.chosen > 0;
         for (const index of inTurn ? firstAsked(facts, params.to) : params.to) {
           this.#send(facts, params.message, index);
         }
@@ -94,7 +94,7 @@ export class CoordinatorEffects {
 
   /** Asks the next participant, where they are asked one by one and one has voted. */
   askNext(facts: CoordinatorFacts): void {
-    if (facts.retries === 0 || facts.record !== undefined) return;
+    if (facts.chosen === 0 || facts.record !== undefined) return;
     const silent = facts.peers.keys().filter((index) => facts.stores[index] === undefined);
     for (const index of firstAsked(facts, [...silent])) this.#send(facts, "prepare", index);
   }

@@ -5,7 +5,7 @@
  */
 import type { Services } from "../runtime/role.ts";
 import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
-import type { Locks } from "./locks.ts";
+import type { LockOptions, Locks } from "./locks.ts";
 import type { LockedRows, Work } from "./participant_facts.ts";
 
 const SEED_BATCH = 20_000;
@@ -28,13 +28,13 @@ export class Executor<Op> {
    * may be due to what an undecided transaction wrote, that one's end is waited for.
    *
    * @param locked called when the locks are held, with the rows and what came of it
-   * @param lane whose undecided writes it may build on; see {@link Locks}
+   * @param options whose undecided writes it may build on, and when it began
    */
   begin(
     owner: string,
     work: Work,
     locked: (rows: LockedRows, execution: Execution) => void,
-    lane?: string,
+    options: Pick<LockOptions, "lane" | "since">,
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
@@ -46,7 +46,7 @@ export class Executor<Op> {
       if (certain) locked({ keys, shared }, execution);
       else this.locks.whenAlone(owner, granted);
     };
-    this.locks.acquire(owner, keys, granted, shared, lane);
+    this.locks.acquire(owner, keys, granted, { ...options, shared });
     return undefined;
   }
 

@@ -16,6 +16,8 @@ export interface Waiter {
   queued: boolean;
   /** It has given back what it held; queues may still name it. */
   gone: boolean;
+  /** When it began: the earlier goes first. */
+  readonly since: number;
   /** Owners of the same lane may follow one another; not given: it follows nobody. */
   readonly lane: string | undefined;
   /** Owners of its lane may follow it: it has worked out what it writes. */
@@ -48,8 +50,8 @@ export interface Queue {
 }
 
 export function newWaiter(
-  { owner, keys, shared, granted, lane, passing = false }:
-    & Pick<Waiter, "owner" | "keys" | "shared" | "granted">
+  { owner, keys, shared, granted, since, lane, passing = false }:
+    & Pick<Waiter, "owner" | "keys" | "shared" | "granted" | "since">
     & { readonly lane?: string | undefined; readonly passing?: boolean },
 ): Waiter {
   return {
@@ -57,6 +59,7 @@ export function newWaiter(
     keys,
     shared,
     granted,
+    since,
     lane,
     passing,
     held: 0,
@@ -121,6 +124,15 @@ function lastWriter(queue: Queue, key: string): Waiter | undefined {
   let last: Waiter | undefined;
   for (const holder of queue.holders) if (!isShared(holder, key)) last = holder;
   return last;
+}
+
+/** Puts a waiter behind those that began no later. */
+export function line(queue: Queue, waiter: Waiter): void {
+  const { waiters, head } = queue;
+  let place = waiters.length;
+  while (place > head && waiters[place - 1]!.since > waiter.since) place--;
+  if (place === waiters.length) waiters.push(waiter);
+  else waiters.splice(place, 0, waiter);
 }
 
 /** A holder has gone. */

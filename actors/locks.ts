@@ -1,8 +1,10 @@
 /**
- * Record locks of one participant, shared or exclusive, granted first come, first served.
+ * Record locks of one participant, shared or exclusive, granted in the order in which their owners
+ * began: one that had to give way and is tried again keeps its place, so that each is the first at
+ * last. Where all began at once, first come is first served.
  *
- * Nobody overtakes: a reader that would fit beside the present holders waits all the same behind a
- * writer that came before it, or writers would starve.
+ * Nobody else overtakes: a reader that would fit beside the present holders waits all the same behind
+ * a writer that began before it, or writers would starve.
  *
  * Owners of one *lane* may follow one another: once an owner has worked out what it writes, the next
  * of its lane may hold the same keys and build on that, on the condition that the first one commits
@@ -23,6 +25,7 @@ import {
   hold,
   isShared,
   leave,
+  line,
   newWaiter,
   type Queue,
   type Waiter,
@@ -41,6 +44,16 @@ export interface LockWait {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** How locks are asked for. */
+export interface LockOptions {
+  /** Keys that are only read: owners that only read may hold them together. */
+  readonly shared?: readonly string[];
+  /** It may follow owners of the same lane; not given: it follows nobody. */
+  readonly lane?: string;
+  /** When it began, in cluster ms; the earlier goes first. */
+  readonly since?: number;
+}
 
 /** A table of locks. */
 export class Locks {
@@ -72,25 +85,23 @@ export class Locks {
    * Locks all keys for an owner and calls `granted` then, at once if nothing is in the way.
    *
    * @param keys sorted, each once
-   * @param shared those of the keys that are only read: owners that only read may hold them together
-   * @param lane it may follow owners of the same lane; not given: it follows nobody
    * @throws {Error} if the owner holds or waits for locks already
    */
   acquire(
     owner: string,
     keys: readonly string[],
     granted: () => void,
-    shared: readonly string[] = [],
-    lane?: string,
+    { shared = [], lane, since = 0 }: LockOptions = {},
   ): void {
     const only = shared.length === 0 ? NONE : new Set(shared);
-    this.#enter(newWaiter({ owner, keys, shared: only, granted, lane }));
+    this.#enter(newWaiter({ owner, keys, shared: only, granted, lane, since }));
   }
 
-  /** Lets others of its lane follow an owner that holds all its keys: what it writes is known. */
+  /** Lets others of its lane follow an owner, if it holds all its keys: what it writes is known. */
   letFollow(owner: string): void {
     const waiter = this.#owners.get(owner);
     if (waiter === undefined || waiter.lane === undefined || waiter.followable) return;
+    if (waiter.held < waiter.keys.length) return;
     waiter.followable = true;
     for (const key of waiter.keys) {
       const queue = this.#queues.get(key)!;
@@ -119,12 +130,15 @@ export class Locks {
   /**
    * Calls `read` when nobody holds any of the keys exclusively, behind those who wait already.
    *
+   * @param since as in {@link LockOptions}
    * @returns gives up the wait; does nothing after it
    */
-  whenFree(keys: readonly string[], read: () => void): () => void {
+  whenFree(keys: readonly string[], read: () => void, since = 0): () => void {
     const owner = `reader ${this.#readers++}`;
     const sorted = [...keys].sort();
-    this.#enter(newWaiter({ owner, keys: sorted, shared: "all", granted: read, passing: true }));
+    this.#enter(
+      newWaiter({ owner, keys: sorted, shared: "all", granted: read, since, passing: true }),
+    );
     return () => this.release(owner);
   }
 
@@ -147,7 +161,7 @@ export class Locks {
       } else if (queue.head === queue.waiters.length && fits(queue, waiter, key)) {
         hold(queue, waiter, key);
       } else {
-        queue.waiters.push(waiter);
+        line(queue, waiter);
         waiter.queued = true;
         return this.contended();
       }

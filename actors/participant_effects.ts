@@ -63,20 +63,22 @@ export class ParticipantEffects {
 
   #acquire(instance: Instance<ParticipantFacts>): void {
     const { facts, key } = instance;
+    const options = { lane: facts.id.log, since: facts.standing.begunAt };
     if (facts.record !== undefined) {
       // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
       const granted = () => {
         this.#follow(instance);
         this.#parts.step(instance, { type: "granted" });
       };
-      return this.#parts.locks.acquire(key, facts.keys, granted, facts.shared, facts.id.log);
+      const { keys, shared } = facts;
+      return this.#parts.locks.acquire(key, keys, granted, { ...options, shared });
     }
     const refusal = this.#parts.executor.begin(key, facts.work, ({ keys, shared }, execution) => {
       facts.keys = keys;
       facts.shared = shared;
       if (execution.ok) this.#grant(instance, execution);
       else this.#refuse(instance, execution.reason);
-    }, facts.id.log);
+    }, options);
     if (refusal !== undefined) this.#refuse(instance, refusal);
   }
 

@@ -61,7 +61,7 @@ Deno.test("readers share, and nobody overtakes a writer that waits", () => {
   const locks = new Locks();
   const log: string[] = [];
   const take = (owner: string, shared: boolean) =>
-    locks.acquire(owner, ["a"], () => void log.push(owner), shared ? ["a"] : []);
+    locks.acquire(owner, ["a"], () => void log.push(owner), { shared: shared ? ["a"] : [] });
   take("read 1", true);
   take("read 2", true);
   take("write", false);
@@ -83,9 +83,9 @@ Deno.test("readers share, and nobody overtakes a writer that waits", () => {
 Deno.test("a writer that gives up lets the readers behind it join those before it", () => {
   const locks = new Locks();
   const log: string[] = [];
-  locks.acquire("read 1", ["a"], () => {}, ["a"]);
+  locks.acquire("read 1", ["a"], () => {}, { shared: ["a"] });
   locks.acquire("write", ["a"], () => {});
-  locks.acquire("read 2", ["a"], () => void log.push("read 2"), ["a"]);
+  locks.acquire("read 2", ["a"], () => void log.push("read 2"), { shared: ["a"] });
   locks.release("write");
   assertEquals(log, ["read 2"]);
 });
@@ -99,8 +99,8 @@ Deno.test("who waits for whom: the nearest in the way, readers followed to what 
   locks.whenFree(["a", "b"], nothing); // Holds a, waits for b.
   locks.acquire("T2", ["a"], nothing);
   assertEquals(found(), ["T2>T1 a"]);
-  locks.acquire("T3", ["b"], nothing, ["b"]);
-  locks.acquire("T4", ["b"], nothing, ["b"]);
+  locks.acquire("T3", ["b"], nothing, { shared: ["b"] });
+  locks.acquire("T4", ["b"], nothing, { shared: ["b"] });
   locks.acquire("T5", ["b"], nothing);
   assertEquals(found(), ["T2>T1 a", "T3>T1 b", "T4>T1 b", "T5>T1 b", "T5>T3 b", "T5>T4 b"]);
   locks.release("T1");
@@ -156,7 +156,7 @@ Deno.test("no writer beside anyone, nobody before its turn, and everybody in the
         const keys = KEYS.filter((_, i) => which >> i & 1);
         const shared = keys.filter((_, i) => modes >> i & 1);
         asked.set(owner, { keys, shared, turn: turn++ });
-        locks.acquire(owner, keys, () => void granted.add(owner), shared);
+        locks.acquire(owner, keys, () => void granted.add(owner), { shared });
       }
       check();
       const waiters = new Set(locks.waits().map(({ waiter }) => waiter));
