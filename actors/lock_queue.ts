@@ -126,6 +126,11 @@ function lastWriter(queue: Queue, key: string): Waiter | undefined {
   return last;
 }
 
+/** Whether nobody stands in line who began no later. */
+export function isNext({ waiters, head }: Queue, { since }: Waiter): boolean {
+  return head === waiters.length || waiters[head]!.since > since;
+}
+
 /** Puts a waiter behind those that began no later. */
 export function line(queue: Queue, waiter: Waiter): void {
   const { waiters, head } = queue;

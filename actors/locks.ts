@@ -23,6 +23,7 @@ import {
   emptyQueue,
   fits,
   hold,
+  isNext,
   isShared,
   leave,
   line,
@@ -158,7 +159,7 @@ export class Locks {
       }
       if (queue.holders.has(waiter)) {
         waiter.queued = false; // Its turn came while it waited.
-      } else if (queue.head === queue.waiters.length && fits(queue, waiter, key)) {
+      } else if (isNext(queue, waiter) && fits(queue, waiter, key)) {
         hold(queue, waiter, key);
       } else {
         line(queue, waiter);

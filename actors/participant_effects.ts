@@ -146,19 +146,17 @@ export function checkpointRecords(
   describe: (instance: Instance<ParticipantFacts>) => string,
 ): ParticipantRecord[] {
   const records: ParticipantRecord[] = [];
-  const promises: ParticipantFacts[] = [];
   for (const [log, { lowest, known }] of watermarks) {
     records.push({ kind: "watermark", log, lowest });
     for (const instance of known.values()) {
-      const { facts } = instance, { id } = facts;
+      const { id, record } = instance.facts;
       const state = describe(instance);
       if (state === "committed" || state === "committing") {
         records.push({ kind: "committed", id });
       } else if (state === "aborted" || state === "refusing") {
         records.push({ kind: "refused", id });
-      } else if (facts.record !== undefined && state !== "votedNo") promises.push(facts);
+      } else if (record !== undefined && state !== "votedNo") records.push(record);
     }
   }
-  promises.sort((a, b) => a.turn - b.turn);
-  return [...records, ...promises.map(({ record }) => record!)];
+  return records;
 }

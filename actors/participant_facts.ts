@@ -85,7 +85,7 @@ export interface ParticipantFacts {
   readonly after: Set<number>;
   /** Those that built on its own. */
   readonly followers: ParticipantFacts[];
-  /** Its place in the order in which locks were granted; a journal tells of promises in that order. */
+  /** Its place in the order in which locks were granted. */
   turn: number;
   /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
   grantedAt: number | undefined;
