@@ -38,6 +38,10 @@ export class Executor<Op> {
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
+    const { store, clock } = this.services;
+    const read = (key: string): Value | undefined => store.get(key);
+    const settled = this.ledger.settled?.(operations, read, clock.wall());
+    if (settled !== undefined) return settled;
     const keys = this.ledger.keys(operations);
     const shared = this.ledger.sharedKeys?.(operations) ?? [];
     const granted = () => {
