@@ -9,6 +9,7 @@ import { formatTransactionId, type VoteYes } from "../protocols/two_phase_commit
 import type { Instance, Instances } from "../runtime/instances.ts";
 import { type CoordinatorFacts, noteVote } from "./coordinator_facts.ts";
 import type { Refusal } from "./ledger.ts";
+import { DEADLOCK } from "./retries.ts";
 
 type Transaction = Instance<CoordinatorFacts>;
 
@@ -39,13 +40,31 @@ export class Dependencies {
     const holders = noteVote(facts, body);
     for (const sequence of first ? after : []) {
       const ahead = this.instances().get(formatTransactionId({ log, sequence }));
-      if (ahead === undefined) return this.#abort(instance);
+      if (ahead === undefined) return this.#abort(instance, BUILT_ON_ABORTED);
       if (ahead.facts.record !== undefined) continue; // Its commit is in the log.
+      if (this.#waitsFor(ahead, instance)) return this.#abort(instance, DEADLOCK);
       facts.dependsOn.add(sequence);
       ahead.facts.dependents.push(instance);
     }
     const dependent = facts.dependsOn.size > 0;
     this.instances().step(instance, { type: "voteYes", from, holders, dependent });
+  }
+
+  /**
+   * Whether one transaction waits for another. Two participants may have met them in different order:
+   * that circle is seen here at once. Those that go through other coordinators are the detector's.
+   */
+  #waitsFor(first: Transaction, other: Transaction): boolean {
+    const { log } = first.facts.id;
+    const met = new Set([first]);
+    for (const { facts } of met) {
+      for (const sequence of facts.dependsOn) {
+        const ahead = this.instances().get(formatTransactionId({ log, sequence }));
+        if (ahead === other) return true;
+        if (ahead !== undefined) met.add(ahead);
+      }
+    }
+    return first === other;
   }
 
   /** The commit of a transaction is in the log, before whatever is appended now. */
@@ -60,11 +79,11 @@ export class Dependencies {
 
   /** A transaction was aborted. */
   aborted({ dependents }: CoordinatorFacts): void {
-    for (const each of dependents) this.#abort(each);
+    for (const each of dependents) this.#abort(each, BUILT_ON_ABORTED);
   }
 
-  #abort(instance: Transaction): void {
-    instance.facts.refusal ??= BUILT_ON_ABORTED;
+  #abort(instance: Transaction, refusal: Refusal): void {
+    instance.facts.refusal ??= refusal;
     this.instances().step(instance, { type: "abort", retryable: true });
   }
 }
