@@ -29,6 +29,7 @@ import {
 } from "./open_transactions.ts";
 import {
   bareFacts,
+  entangled,
   type ParticipantConfig,
   type ParticipantFacts,
   recoveredFacts,
@@ -183,6 +184,15 @@ export class Heuristics {
     if (participant === undefined || state !== "inDoubt" || this.#instances.get(key)) {
       const message = `${key} is not in doubt at ${this.#parts.services.address}: it is ${state}`;
       return { ok: false, code: "notInDoubt", message } satisfies ResolveReply;
+    }
+    const others = entangled(participant.facts, decision).filter((each) => {
+      const known = this.#parts.find(each);
+      return known !== undefined && this.#stateOf(known) === "inDoubt";
+    }).map(formatTransactionId);
+    if (others.length > 0) {
+      const which = decision === "commit" ? "it builds on" : "built on it";
+      const message = `${key}: decide about what ${which} first: ${others.join(", ")}`;
+      return { ok: false, code: "dependent", message } satisfies ResolveReply;
     }
     const at = this.#parts.services.clock.wall();
     const record: HeuristicRecord = { kind: "heuristic", id, decision, operator, reason, at };

@@ -38,7 +38,7 @@ export interface Queue {
   /** How many of the holders do not only read. */
   writers: number;
   /** Of the holders: the last that writes, or those that have read since. The next follows these. */
-  last: Waiter[];
+  readonly last: Set<Waiter>;
   /** The lane of all holders since the key was free; undefined where they have none in common. */
   lane: string | undefined;
   /** How many of the holders cannot be followed yet. */
@@ -76,7 +76,7 @@ export function emptyQueue(): Queue {
   return {
     holders: new Set(),
     writers: 0,
-    last: [],
+    last: new Set(),
     lane: undefined,
     unready: 0,
     waiters: [],
@@ -100,15 +100,14 @@ export function hold(queue: Queue, waiter: Waiter, key: string): void {
   const shared = isShared(waiter, key);
   if (queue.holders.size === 0) queue.lane = waiter.lane;
   else if (queue.lane !== waiter.lane) queue.lane = undefined;
-  const readsBesides = shared && queue.last.length > 0 && isShared(queue.last[0]!, key);
-  if (readsBesides) {
+  if (readsBesideLast(queue, waiter, key)) {
     // As those it reads beside: it follows whom they follow for this key, the writer before them.
     if (queue.writers > 0) followTo(waiter, lastWriter(queue, key));
-    queue.last.push(waiter);
   } else {
     for (const each of queue.last) followTo(waiter, each);
-    queue.last = [waiter];
+    queue.last.clear();
   }
+  queue.last.add(waiter);
   queue.holders.add(waiter);
   if (!shared) queue.writers++;
   if (!waiter.followable) queue.unready++;
@@ -144,12 +143,15 @@ export function line(queue: Queue, waiter: Waiter): void {
 export function leave(queue: Queue, waiter: Waiter, key: string): void {
   if (!isShared(waiter, key)) queue.writers--;
   if (!waiter.followable) queue.unready--;
-  if (!queue.last.includes(waiter)) return;
-  queue.last = queue.last.filter((each) => each !== waiter);
-  if (queue.last.length > 0) return;
+  if (!queue.last.delete(waiter) || queue.last.size > 0) return;
   for (const holder of queue.holders) {
-    const beside = queue.last.length > 0 && isShared(holder, key) && isShared(queue.last[0]!, key);
-    if (beside) queue.last.push(holder);
-    else queue.last = [holder];
+    if (!readsBesideLast(queue, holder, key)) queue.last.clear();
+    queue.last.add(holder);
   }
+}
+
+/** Whether it only reads the key, and the last holders do so too. */
+function readsBesideLast({ last }: Queue, waiter: Waiter, key: string): boolean {
+  for (const holder of last) return isShared(holder, key) && isShared(waiter, key);
+  return false;
 }

@@ -5,6 +5,7 @@
  */
 import type {
   Inquiry,
+  Outcome,
   Prepare,
   PreparedRecord,
   TransactionId,
@@ -147,6 +148,15 @@ export type PreparedEffect = {
   /** See `grantedAt`; records of older versions lack it. */
   readonly at?: number;
 };
+
+/**
+ * Transactions that must be decided here before this one is decided by hand: a row holds what they
+ * wrote in order, so none commits before, and none aborts under another.
+ */
+export function entangled(facts: ParticipantFacts, decision: Outcome): TransactionId[] {
+  if (decision === "abort") return facts.followers.map(({ id }) => id);
+  return [...facts.after].map((sequence) => ({ log: facts.id.log, sequence }));
+}
 
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
