@@ -185,13 +185,13 @@ export class Heuristics {
       const message = `${key} is not in doubt at ${this.#parts.services.address}: it is ${state}`;
       return { ok: false, code: "notInDoubt", message } satisfies ResolveReply;
     }
-    const others = entangled(participant.facts, decision).filter((each) => {
-      const known = this.#parts.find(each);
-      return known !== undefined && this.#stateOf(known) === "inDoubt";
-    }).map(formatTransactionId);
+    const others = entangled(participant.facts, decision).map(this.#parts.find)
+      .filter((known) => known !== undefined && this.#stateOf(known) === "inDoubt");
     if (others.length > 0) {
       const which = decision === "commit" ? "it builds on" : "built on it";
-      const message = `${key}: decide about what ${which} first: ${others.join(", ")}`;
+      const message = `${key}: decide about what ${which} first: ${
+        others.map((it) => it!.key).join(", ")
+      }`;
       return { ok: false, code: "dependent", message } satisfies ResolveReply;
     }
     const at = this.#parts.services.clock.wall();

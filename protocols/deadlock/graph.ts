@@ -28,7 +28,8 @@ interface Reporter {
   early: Map<number, Report>;
 }
 
-type Report = Omit<Waits, "type" | "heard">;
+/** A report of waits. */
+export type Report = Omit<Waits, "type" | "heard">;
 
 /** How many reports are kept that came too early; more than one full report has parts. */
 const EARLY_KEPT = 64;
