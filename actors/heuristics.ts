@@ -186,12 +186,11 @@ export class Heuristics {
       return { ok: false, code: "notInDoubt", message } satisfies ResolveReply;
     }
     const others = entangled(participant.facts, decision).map(this.#parts.find)
-      .filter((known) => known !== undefined && this.#stateOf(known) === "inDoubt");
+      .filter((it) => it !== undefined && this.#stateOf(it) === "inDoubt");
     if (others.length > 0) {
       const which = decision === "commit" ? "it builds on" : "built on it";
-      const message = `${key}: decide about what ${which} first: ${
-        others.map((it) => it!.key).join(", ")
-      }`;
+      const names = others.map((it) => it!.key).join(", ");
+      const message = `${key}: decide about what ${which} first: ${names}`;
       return { ok: false, code: "dependent", message } satisfies ResolveReply;
     }
     const at = this.#parts.services.clock.wall();
@@ -260,8 +259,7 @@ export class Heuristics {
 
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {
     const { services } = this.#parts;
-    const { record } = instance.facts;
-    const { id } = record;
+    const { record, record: { id } } = instance.facts;
     if (kind === "heuristic") {
       this.#audit.write(record, "open");
       const text = `${instance.key}: heuristic ${record.decision} by ${record.operator}`;
@@ -269,11 +267,8 @@ export class Heuristics {
     }
     const outcome = { kind: kind === "commit" ? "committed" : "aborted", id } as const;
     const told = kind === "heuristic" ? "heuristic" : "settled";
-    services.journal(
-      kind === "heuristic" ? record : outcome,
-      true,
-      () => this.#instances.step(instance, { type: "journaled", record: told }),
-    );
+    const durable = () => this.#instances.step(instance, { type: "journaled", record: told });
+    services.journal(kind === "heuristic" ? record : outcome, true, durable);
     this.#parts.written();
   }
 
