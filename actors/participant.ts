@@ -108,10 +108,9 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks(
-      (instance) => this.#step(instance, { type: "forget" }),
-      (log, lowest) => this.#threePhase.raise(log, lowest),
-    );
+    const forget = (instance: Instance<ParticipantFacts>) =>
+      this.#step(instance, { type: "forget" });
+    this.#watermarks = new Watermarks(forget, (log, at) => this.#threePhase.raise(log, at));
     this.#reader = new Reader({
       services,
       ledger,

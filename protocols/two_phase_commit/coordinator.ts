@@ -28,6 +28,14 @@
  */
 import { assign, setup } from "xstate";
 import { backoffMs, missing, type ProtocolMachine, range, union } from "../machine_types.ts";
+import {
+  allHolders,
+  type Args,
+  completesVotes,
+  isDependent,
+  isLastHeld,
+  isParticipant,
+} from "./coordinator_guards.ts";
 import type {
   CoordinatorContext,
   CoordinatorEffects,
@@ -38,36 +46,6 @@ import type {
 import type { Outcome } from "./messages.ts";
 
 export type * from "./coordinator_types.ts";
-
-type Args = { readonly context: CoordinatorContext; readonly event: CoordinatorEvent };
-
-function isParticipant({ context, event }: Args): boolean {
-  return "from" in event && Number.isInteger(event.from) && event.from >= 0 &&
-    event.from < context.participants;
-}
-
-/** Whether this vote is the last one missing. */
-function completesVotes(args: Args): boolean {
-  const { context, event } = args;
-  return isParticipant(args) && event.type === "voteYes" &&
-    union(context.yes, [event.from]).length === context.participants;
-}
-
-function isLastHeld({ context, event }: Args): boolean {
-  return event.type === "held" && context.holders.includes(event.from) &&
-    union(context.held, [event.from]).length === context.holders.length;
-}
-
-/** Whether it depends on others, what the present event says included. */
-function isDependent({ context, event }: Args): boolean {
-  return context.dependent || (event.type === "voteYes" && event.dependent === true);
-}
-
-function allHolders({ context, event }: Args): readonly number[] {
-  return event.type === "voteYes" || event.type === "recovered"
-    ? union(context.holders, event.holders)
-    : context.holders;
-}
 
 function replyAborted(reason: "timeout" | "requested", retryable: boolean) {
   return { type: "reply", params: { outcome: "aborted", retryable, reason } } as const;
