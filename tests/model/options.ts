@@ -37,7 +37,9 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --model NAME         search every state of a model; --list names them
   --participants N     of two_phase_commit and three_phase_commit: 1 to 3; 2 is the default
   --crashes N          crashes at most, of all roles together; 0 to 3
-  --network KIND       set (any loss and duplication, the default), bag or fifo (one of each a channel)
+  --network KIND       set (what was sent may be received at any time, any number of times, or never:
+                       the default), bag (the same, but what is received is gone while goals are looked
+                       for) or fifo (in order; each channel may lose one and double one)
   --mutant ID          with a mutant in place of the machine that ships; --list --mutants names them
   --states N           give up after N states; 50,000,000 is the default
   --memory MB          give up when states take more than MB; 4096 is the default
