@@ -57,6 +57,8 @@ export const LIVENESS_MS = 60_000;
 const START_MS = 130_000;
 /** Time for late copies to arrive before the stores are looked at. */
 const SETTLE_MS = 300;
+/** A supervisor waits no longer until it starts a role again. */
+const RESTART_MS = 10_000;
 /** Events between two looks at how much memory is in use. */
 const MEMORY_LOOKS = 20_000;
 
@@ -238,9 +240,13 @@ class Play {
     await this.#pass(() => done, LIVENESS_MS);
   }
 
-  /** An orderly stop finds no problem in a healthy cluster. */
+  /** An orderly stop finds no problem in a healthy cluster: one whose roles have been started again. */
   async #stop(): Promise<void> {
     const { stage } = this;
+    const { spawner } = stage.system;
+    const healthy = () => stage.addresses.every((it) => spawner.process(it) !== undefined);
+    if (!await this.#pass(healthy, RESTART_MS)) return;
+    await stage.system.advance(SETTLE_MS);
     const problems = await stage.system.until(stage.company.stop(), 120_000);
     if (problems.length > 0) stage.hub.fail("orderly_stop", problems.join("; "));
   }
