@@ -50,6 +50,13 @@ export function act(
   const { coordinator, participant, holder } = hosts;
   switch (kind) {
     case Act.DELIVER:
+      hosts.world.network.take(state, index);
+      return deliver(hosts, state, index);
+    case Act.LOSE:
+      hosts.world.network.lose(state, index);
+      return undefined;
+    case Act.DOUBLE:
+      hosts.world.network.double(state, index);
       return deliver(hosts, state, index);
     case Act.SYNC_LOG:
       return coordinator.sync(state);
@@ -90,11 +97,10 @@ export function act(
 
 /** What the machines do in an action. */
 export function stepsOf(hosts: Hosts, state: Words, action: number): readonly MachineStep[] {
-  const { recorder, network } = hosts.world;
+  const { recorder } = hosts.world;
   const { kind, index, argument } = parts(action);
   const next = state.slice();
   recorder.start();
-  if (kind === Act.DOUBLE) network.double(next, index);
   act(hosts, next, kind, index, argument);
   return recorder.stop();
 }
@@ -102,7 +108,6 @@ export function stepsOf(hosts: Hosts, state: Words, action: number): readonly Ma
 function deliver(hosts: Hosts, state: Words, message: number): string | undefined {
   const { world, coordinator, participant, holder } = hosts;
   const { type, to, index, asker } = world.messages[message]!;
-  world.network.take(state, message);
   if (to === "coordinator") return coordinator.receive(state, type, index);
   if (to.startsWith("holder")) return holder.receive(state, type, index);
   return participant.receive(state, type, index, asker ?? index);
@@ -122,7 +127,11 @@ export function tell(hosts: Hosts, state: Words, action: number): Move {
     case Act.LOSE:
     case Act.DOUBLE: {
       const { type, from, to } = world.messages[index]!;
-      const fate = ["is received by", "is lost on its way to", "is doubled on its way to"][kind]!;
+      const fate = [
+        "is received by",
+        "is lost on its way to",
+        "stays on its way and is received by",
+      ][kind]!;
       return { from, to, type, text: `${type} of ${from} ${fate} ${to}` };
     }
     case Act.SYNC_LOG:

@@ -37,6 +37,7 @@ export function commitModel(name: string, options: CommitOptions): Model {
   };
   const { participants, holders, network, crashes, losses, duplicates } = options;
   const isSet = network === "set";
+  const covers = (a: Words, b: Words) => world.network.covers(a, b);
   return {
     name,
     width: world.width,
@@ -44,8 +45,8 @@ export function commitModel(name: string, options: CommitOptions): Model {
       participants,
       holders,
       network,
-      losses_per_channel: isSet ? "any" : losses,
-      duplicates_per_channel: isSet ? "any" : duplicates,
+      losses_per_channel: losses === Infinity ? "any" : losses,
+      duplicates_per_channel: duplicates === Infinity ? "any" : duplicates,
       crashes,
       timeouts: "any",
       symmetry: !options.dependent,
@@ -59,6 +60,10 @@ export function commitModel(name: string, options: CommitOptions): Model {
     },
     expand: expander(hosts),
     ...(options.dependent ? {} : { canonical: canonizer(hosts) }),
+    // On a set, and where nothing is lost, a rule asks what is on its way.
+    ...(isSet || options.faithful
+      ? {}
+      : { covering: { core: world.width - world.network.width, covers } }),
     invariants: invariants(hosts),
     possibilities: possibilities(hosts),
     quickly: participants > 2,
@@ -93,7 +98,11 @@ const deciding: ReadonlySet<number> = new Set([Phase.FAULTS, Phase.KIND, Phase.U
 /** Lists what may happen; each action is tried on a copy of the state. */
 function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
   const { world, participant, holder } = hosts;
-  const { participants, holders } = world.options;
+  const { participants, holders, network: kind, duplicates } = world.options;
+  // Without an order, a message that is lost is one that is not received, and one that stays is worth
+  // more than one that is gone: nothing tells them apart, since goals are looked for with nothing on
+  // its way.
+  const stays = kind === "bag" && duplicates === Infinity;
   const next = new Uint16Array(world.width);
   return (state, emit) => {
     const attempt = (kind: number, index = 0, argument = 0) => {
@@ -107,8 +116,11 @@ function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
       world.network.each(state, (message) => {
         const { from, to } = world.messages[message]!;
         const silent = from === "coordinator" || to === "coordinator";
-        if (phase !== Phase.WITHOUT_COORDINATOR || !silent) attempt(Act.DELIVER, message);
-        if (phase === Phase.FAULTS) meddle(hosts, state, next, message, emit);
+        if (phase === Phase.WITHOUT_COORDINATOR && silent) return;
+        if (phase !== Phase.FAULTS || !stays) attempt(Act.DELIVER, message);
+        if (phase !== Phase.FAULTS || kind === "set") return;
+        if (world.network.mayDouble(state, message)) attempt(Act.DOUBLE, message);
+        if (kind === "fifo" && world.network.mayLose(state, message)) attempt(Act.LOSE, message);
       });
     }
     const impatient = phase === Phase.FAULTS || phase === Phase.ALONE;
@@ -181,14 +193,6 @@ function coordinatorSteps(
     for (let i = 0; i < holders; i++) leased ||= (state[world.holder(i) + 1]! & Copy.LEASE) !== 0;
     if (name !== "leaseWait" || !leased) attempt(Act.COORDINATOR_TIMER, 0, event);
   }
-}
-
-/** What goes wrong with a message. */
-function meddle({ world }: Hosts, state: Words, next: Words, message: number, emit: Emit): void {
-  next.set(state);
-  if (world.network.lose(next, message)) emit(number(Act.LOSE, message, 0), next);
-  next.set(state);
-  if (world.network.double(next, message)) emit(number(Act.DOUBLE, message, 0), next);
 }
 
 /** Crashes, and a client that changes its mind. */
