@@ -94,6 +94,7 @@ class Participant<Op> implements Role {
     this.#effects = new ParticipantEffects({
       ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
+      find: (owner) => this.#instances.get(owner)?.facts,
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -103,10 +104,9 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks(
-      (instance) => this.#step(instance, { type: "forget" }),
-      (log, lowest) => this.#threePhase.raise(log, lowest),
-    );
+    const forget = (instance: Instance<ParticipantFacts>) =>
+      this.#step(instance, { type: "forget" });
+    this.#watermarks = new Watermarks(forget, (log, at) => this.#threePhase.raise(log, at));
     this.#reader = new Reader({
       services,
       ledger,
@@ -158,7 +158,7 @@ class Participant<Op> implements Role {
   #hands(): Pick<HeuristicsParts, "apply" | "release" | "written"> {
     return {
       apply: (writes) => this.#executor.apply(writes),
-      release: (key) => this.#locks.release(key),
+      release: (key, writes) => this.#executor.release(key, writes),
       written: () => this.#checkpoints.written(),
     };
   }

@@ -101,11 +101,25 @@ export class Decisions {
       if (this.#parts.config.coordinators.includes(envelope.from)) {
         noteCoordinator(instance.facts, body.you, envelope.from);
       }
-      return this.#parts.step(instance, { type: "commit", sameStore });
+      return this.#commitInOrder(instance, sameStore);
     }
     if (!sameStore) return this.#unknownCommit(body, envelope);
     const { id, you: index } = body;
     this.#parts.services.send(envelope.from, "ack", { id, index }, { urgent: true });
+  }
+
+  /** What it was built on has committed, or it could not have: it is told first if it does not know. */
+  #commitInOrder(last: Instance<ParticipantFacts>, sameStore: boolean): void {
+    const { known } = this.#parts.watermarks.log(last.facts.id.log);
+    const order = new Set([last]);
+    for (const { facts } of order) {
+      for (const sequence of facts.after) {
+        const ahead = known.get(sequence);
+        if (ahead !== undefined) order.add(ahead);
+      }
+    }
+    const inOrder = [...order].sort((a, b) => a.facts.turn - b.facts.turn);
+    for (const instance of inOrder) this.#parts.step(instance, { type: "commit", sameStore });
   }
 
   #unknownCommit(body: Commit, envelope: Envelope): void {

@@ -61,7 +61,7 @@ export interface ThreePhaseDoubtsParts {
     "find" | "describe" | "isOpen" | typeof Symbol.iterator
   >;
   readonly apply: (writes: Writes) => void;
-  readonly release: (key: string) => void;
+  readonly release: (key: string, writes: Writes | undefined) => void;
   /** A record was added to the journal. */
   readonly written: () => void;
 }
@@ -212,7 +212,7 @@ export class ThreePhaseDoubts {
   #complete({ record, participant: { key, facts } }: Facts): void {
     facts.heuristic = record;
     if (record.decision === "commit") this.parts.apply(facts.writes!);
-    this.parts.release(key);
+    this.parts.release(key, facts.writes);
   }
 
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {

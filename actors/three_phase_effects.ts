@@ -83,14 +83,14 @@ export class ThreePhaseEffects {
     const granted = () => this.step(instance, { type: "granted" });
     if (facts.heuristic !== undefined) return granted(); // Its rows are others'.
     if (facts.record !== undefined) {
-      return locks.acquire(key, facts.rows.keys, granted, facts.rows.shared);
+      return locks.acquire(key, facts.rows.keys, granted, { shared: facts.rows.shared });
     }
     const refusal = executor.unfit(facts.work, this.parts.config.synchronous ?? false) ??
       executor.begin(key, facts.work, (rows, execution) => {
         facts.rows = rows;
         facts.lockedAt = this.parts.services.clock.now();
         this.#executed(instance, execution);
-      }, this.#longestLine);
+      }, { since: this.parts.services.clock.now(), longestLine: this.#longestLine });
     if (refusal !== undefined) this.#refuse(instance, refusal);
   }
 
