@@ -40,6 +40,7 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { Dependencies } from "./dependencies.ts";
 import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
@@ -64,6 +65,7 @@ class Coordinator implements Role {
   readonly #instances: Instances<CoordinatorFacts, CoordinatorEvent>;
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
+  readonly #dependencies = new Dependencies(() => this.#instances);
   readonly #sequences: Sequences;
   readonly #threePhase: ThreePhaseCoordinator;
   readonly #pauses: Pauses;
@@ -84,6 +86,7 @@ class Coordinator implements Role {
     this.#effects = new CoordinatorEffects({
       ...shared,
       step: (instance, event) => this.#instances.step(instance, event),
+      dependencies: this.#dependencies,
       again: (facts) => this.#again(facts),
     });
     this.#threePhase = new ThreePhaseCoordinator({
@@ -113,12 +116,10 @@ class Coordinator implements Role {
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
       ...this.#threePhase.messages,
-      ...overseenMessages(
-        services,
-        config,
-        () => this.#instances,
-        (id) => this.#sequences.unknown(id),
-      ),
+      ...overseenMessages(services, config, {
+        instances: () => [this.#instances, this.#threePhase],
+        unknown: (id) => this.#sequences.unknown(id),
+      }),
     };
   }
 
@@ -138,8 +139,8 @@ class Coordinator implements Role {
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const { length } = open;
-    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
+    const goOn = `${open.length} transactions go on after recovery`;
+    if (open.length > 0) this.services.log("warning", goOn);
     this.#sequences.reserve();
   }
 
@@ -213,8 +214,8 @@ class Coordinator implements Role {
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
-    const origin = { client, ...attempt };
-    const facts = begunFacts(id, epoch, request, this.config.participantOf, origin);
+    const { participantOf } = this.config;
+    const facts = begunFacts(id, epoch, request, participantOf, { client, ...attempt });
     if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
@@ -266,14 +267,8 @@ class Coordinator implements Role {
     if (facts.askedAt !== undefined) {
       this.#roundTrip.measured(this.services.clock.now() - facts.askedAt);
     }
-    facts.stores[body.index] = body.store;
-    if (body.index === facts.answerIndex) facts.answer = body.answer;
-    for (const entry of body.entries) facts.entries.add(entry);
-    const holders = body.holders.map((holder) => {
-      const known = facts.holders.findIndex(({ address }) => address === holder.address);
-      return known >= 0 ? known : facts.holders.push(holder) - 1;
-    });
-    this.#instances.step(instance, { type: "voteYes", from: body.index, holders });
+    this.#dependencies.vote(instance, body);
+    if (this.#instances.get(instance.key) === instance) this.#effects.askNext(facts);
   }
 
   #voteNo(body: VoteNo, envelope: Envelope): void {
@@ -299,7 +294,8 @@ class Coordinator implements Role {
       return this.services.deadLetter("forbidden", envelope);
     }
     const instance = this.#instances.get(id);
-    if (instance !== undefined) {
+    if (instance === undefined) this.#threePhase.victim(id);
+    else {
       instance.facts.refusal ??= DEADLOCK;
       this.#instances.step(instance, { type: "abort", retryable: true });
     }

@@ -18,6 +18,7 @@ import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import { hasId } from "./guards.ts";
 import { Audit } from "./audit.ts";
+import { logVerdict, reasonToWait } from "./investigation.ts";
 import type { Writes } from "./ledger.ts";
 import {
   isResolveRequest,
@@ -29,12 +30,13 @@ import {
 } from "./open_transactions.ts";
 import {
   bareFacts,
+  entangled,
   type ParticipantConfig,
   type ParticipantFacts,
   recoveredFacts,
 } from "./participant_facts.ts";
+import type { ThreePhaseDoubts } from "./three_phase_doubts.ts";
 
-const INVESTIGATE_MS = 800;
 const MAX_BACKOFF = 6;
 
 /** States from which a yes may follow, or has not been asked for: the protocol will settle it. */
@@ -60,11 +62,13 @@ export interface HeuristicsParts {
   /** How long an answer is waited for, in ms. */
   readonly waitMs: () => number;
   readonly apply: (writes: Writes) => void;
-  readonly release: (key: string) => void;
+  readonly release: (key: string, writes: Writes | undefined) => void;
   readonly find: (id: TransactionId) => Instance<ParticipantFacts> | undefined;
   readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
   /** A record was added to the journal. */
   readonly written: () => void;
+  /** What is in doubt by another protocol. */
+  readonly others: Pick<ThreePhaseDoubts, "find" | "resolve" | "knowledge" | "list" | "counts">;
 }
 
 /** The heuristic decisions of one participant. */
@@ -148,7 +152,8 @@ export class Heuristics {
 
   /** Figures for metrics. */
   counts(): Readonly<Record<string, number>> {
-    return { heuristicsOpen: this.#instances.size, heuristicsMixed: this.#mixed };
+    const { open, mixed } = this.#parts.others.counts();
+    return { heuristicsOpen: this.#instances.size + open, heuristicsMixed: this.#mixed + mixed };
   }
 
   #isDecided(instance: Instance<Facts>): boolean {
@@ -178,11 +183,22 @@ export class Heuristics {
 
   #resolve({ id, decision, operator, reason }: ResolveRequest, asker: Envelope): unknown {
     const key = formatTransactionId(id);
+    if (this.#parts.others.find(id)) {
+      return this.#parts.others.resolve({ id, decision, operator, reason }, asker);
+    }
     const participant = this.#parts.find(id);
     const state = participant === undefined ? "unknown here" : this.#stateOf(participant);
     if (participant === undefined || state !== "inDoubt" || this.#instances.get(key)) {
       const message = `${key} is not in doubt at ${this.#parts.services.address}: it is ${state}`;
       return { ok: false, code: "notInDoubt", message } satisfies ResolveReply;
+    }
+    const others = entangled(participant.facts, decision).map(this.#parts.find)
+      .filter((it) => it !== undefined && this.#stateOf(it) === "inDoubt");
+    if (others.length > 0) {
+      const which = decision === "commit" ? "it builds on" : "built on it";
+      const names = others.map((it) => it!.key).join(", ");
+      const message = `${key}: decide about what ${which} first: ${names}`;
+      return { ok: false, code: "dependent", message } satisfies ResolveReply;
     }
     const at = this.#parts.services.clock.wall();
     const record: HeuristicRecord = { kind: "heuristic", id, decision, operator, reason, at };
@@ -204,7 +220,7 @@ export class Heuristics {
 
   #knowledge(id: TransactionId): Knowledge {
     const participant = this.#parts.find(id);
-    if (participant === undefined) return "uncertain"; // It may have been forgotten.
+    if (participant === undefined) return this.#parts.others.knowledge(id);
     const state = this.#stateOf(participant);
     return state === "decided heuristically" ? "uncertain" : KNOWLEDGE[state] ?? "open";
   }
@@ -214,23 +230,11 @@ export class Heuristics {
     const { services } = this.#parts;
     const { record: { id }, participant } = instance.facts;
     const { coordinator, peers, you } = participant.facts;
-    const others = [coordinator, ...peers.filter((_, index) => index !== you)];
-    const answers = await Promise.all(others.map(async (address) => {
-      try {
-        return { address, known: await services.ask(address, "outcome", { id }, INVESTIGATE_MS) };
-      } catch {
-        return { address, known: "uncertain" };
-      }
-    }));
-    const sure = answers.find(({ known }) => known === "commit" || known === "abort") ??
-      answers.find(({ known }) => known === "open");
+    const others = peers.filter((_, index) => index !== you);
+    const reason = await reasonToWait(services, id, { coordinator, peers: others });
     const state = this.#parts.participants.describe(participant);
-    if (sure !== undefined || state !== "inDoubt") {
-      instance.facts.refusal = sure === undefined
-        ? `The decision has been heard meanwhile: it is ${state}`
-        : sure.known === "open"
-        ? `${sure.address} is still deciding: wait for it`
-        : `${sure.address} knows the decision: ${sure.known}. It will be heard`;
+    if (reason !== undefined || state !== "inDoubt") {
+      instance.facts.refusal = reason ?? `The decision has been heard meanwhile: it is ${state}`;
       this.#instances.step(instance, { type: "known" });
     } else this.#instances.step(instance, { type: "unknown" });
     services.wake();
@@ -245,13 +249,12 @@ export class Heuristics {
   #complete({ participant }: Facts, { decision }: HeuristicEffects["complete"]): void {
     if (decision === "commit") this.#parts.apply(participant.facts.writes!);
     this.#parts.participants.drop(participant);
-    this.#parts.release(participant.key);
+    this.#parts.release(participant.key, participant.facts.writes);
   }
 
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {
     const { services } = this.#parts;
-    const { record } = instance.facts;
-    const { id } = record;
+    const { record, record: { id } } = instance.facts;
     if (kind === "heuristic") {
       this.#audit.write(record, "open");
       const text = `${instance.key}: heuristic ${record.decision} by ${record.operator}`;
@@ -259,29 +262,14 @@ export class Heuristics {
     }
     const outcome = { kind: kind === "commit" ? "committed" : "aborted", id } as const;
     const told = kind === "heuristic" ? "heuristic" : "settled";
-    services.journal(
-      kind === "heuristic" ? record : outcome,
-      true,
-      () => this.#instances.step(instance, { type: "journaled", record: told }),
-    );
+    const durable = () => this.#instances.step(instance, { type: "journaled", record: told });
+    services.journal(kind === "heuristic" ? record : outcome, true, durable);
     this.#parts.written();
   }
 
   #report({ record }: Facts, { verdict, real }: HeuristicEffects["report"]): void {
     this.#audit.write(record, verdict);
-    const { decision, operator } = record;
-    const about = `${formatTransactionId(record.id)}: the decision of ${operator}, ${decision},`;
-    const { services } = this.#parts;
-    if (verdict === "agreed") return services.log("success", `${about} was the coordinator's`);
-    this.#mixed++;
-    services.log(
-      "failure",
-      verdict === "mixed"
-        ? `HEURISTIC MIXED: ${about} contradicts the coordinator's, ${real}: participants differ ` +
-          "and must be made to agree by hand"
-        : `HEURISTIC HAZARD: ${about} was made by salvage; the coordinator's was ${real}: ` +
-          "whether it is applied here must be looked at by hand",
-    );
+    if (logVerdict(this.#parts.services, record, verdict, real)) this.#mixed++;
   }
 
   #inquire({ coordinator, peers, you: index, id, epoch }: ParticipantFacts): void {
@@ -318,6 +306,6 @@ export class Heuristics {
       const at = services.address;
       open.push({ id, at, state, since, coordinator, participants: [...peers], locks });
     }
-    return { open, heuristics: this.#audit.all() };
+    return { open: [...open, ...this.#parts.others.list()], heuristics: this.#audit.all() };
   }
 }

@@ -53,8 +53,11 @@ export interface TransactionsReply {
   readonly heuristics: readonly HeuristicDecision[];
 }
 
-/** What a role knows about the outcome of a transaction; `open`: it is being decided. */
-export type Knowledge = Outcome | "open" | "uncertain";
+/**
+ * What a role knows about the outcome of a transaction. `open`: it is being decided; `recovering`: by
+ * three-phase commit, and it failed undecided: when all have, and are back, they decide.
+ */
+export type Knowledge = Outcome | "open" | "uncertain" | "recovering";
 
 /** A decision on its way to a participant. */
 export interface ResolveRequest {
@@ -73,8 +76,11 @@ export type ResolveReply =
   | { readonly ok: true }
   | {
     readonly ok: false;
-    /** `known`: somebody knows the decision, or is about to take it. */
-    readonly code: "known" | "notInDoubt" | "unreachable";
+    /**
+     * `known`: somebody knows the decision, or is about to take it; `dependent`: others that are not
+     * decided either must be resolved first.
+     */
+    readonly code: "known" | "notInDoubt" | "dependent" | "unreachable";
     /** A sentence for people. */
     readonly message: string;
   };

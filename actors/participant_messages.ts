@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatTransactionId, type TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import type { Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Refusal } from "./ledger.ts";
@@ -47,7 +48,8 @@ function tellCoordinator(
   switch (params.message) {
     case "voteYes": {
       const { answer, holders, entries } = record!;
-      return void send({ id, index, store: store(), answer, holders, entries });
+      const after = facts.after.size === 0 ? {} : { after: [...facts.after] };
+      return void send({ id, index, store: store(), answer, holders, entries, ...after });
     }
     case "voteNo": {
       const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
@@ -57,4 +59,13 @@ function tellCoordinator(
     default:
       return void send({ id, index, epoch });
   }
+}
+
+/** A commit was voted for here, and there is no trace of it: this store has lost what it promised. */
+export function logLostVote(services: Services, id: TransactionId): void {
+  services.log(
+    "failure",
+    `A commit of ${formatTransactionId(id)} came that this store never voted for: ` +
+      `it was replaced or has lost its tail. Restore it from a copy.`,
+  );
 }

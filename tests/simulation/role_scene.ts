@@ -5,6 +5,7 @@ import { seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
 import { CLIENT, defineRole } from "../../runtime/role.ts";
+import type { RoleSpec } from "../../runtime/ports.ts";
 import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 
 const ROGUE = "edge-1/rogue";
@@ -22,7 +23,10 @@ export interface Heard {
 /** One honest role under test, a rogue, and a client that notes what it hears. */
 export class Scene implements AsyncDisposable {
   readonly heard: Heard[] = [];
+  /** What the client answers to those who ask for an outcome. */
+  knowledge = "uncertain";
   readonly system: SimulatedSystem;
+  #spec: RoleSpec | undefined;
 
   constructor() {
     const note = (type: string) => ({
@@ -32,10 +36,31 @@ export class Scene implements AsyncDisposable {
       },
     });
     const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
-    const types = [...decisions, "waits", "finished"];
+    const threePhase = [
+      "voteYes",
+      "voteNo",
+      "preCommitAck",
+      "ack",
+      "stateReport",
+      "abort",
+      "inquiry",
+    ];
+    const types = [
+      ...decisions,
+      ...threePhase.map((type) => `3pc.${type}`),
+      ...["waits", "finished"],
+    ];
     const client = defineRole<never>({
       name: "client",
-      create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
+      create: (services) => ({
+        messages: {
+          ...Object.fromEntries(types.map((type) => [type, note(type)])),
+          outcome: {
+            accepts: () => true,
+            handle: (_: unknown, envelope) => services.reply(envelope, this.knowledge),
+          },
+        },
+      }),
     });
     const nodes = ["edge-1", "core-1", "cloud-1"];
     const links = nodes.flatMap((from) =>
@@ -44,23 +69,27 @@ export class Scene implements AsyncDisposable {
     this.system = SimulatedSystem.create({ nodes, links, client, seed: 5 });
   }
 
-  async withParticipant(): Promise<this> {
+  /** @param peers who takes part besides */
+  async withParticipant(peers: readonly string[] = []): Promise<this> {
     const config: ParticipantConfig = {
       shards: [shard],
       coordinators: [CLIENT],
-      participants: [PARTICIPANT],
+      participants: [PARTICIPANT, ...peers],
       edges: ["edge-1/gateway"],
       detector: CLIENT,
+      overseer: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,
       driftPpm: 0,
+      synchronous: true,
       storeSince: 1,
       seed: { subscribers: 10, edges: ["edge-1"] },
     };
     const module = new URL("../../examples/telecom/participant_role.ts", import.meta.url).href;
     const name = "participant";
-    await this.system.spawn({ address: PARTICIPANT, module, name, config, store: "p" });
+    this.#spec = { address: PARTICIPANT, module, name, config, store: "p" };
+    await this.system.spawn(this.#spec);
     return await this.#withRogue();
   }
 
@@ -78,7 +107,8 @@ export class Scene implements AsyncDisposable {
     };
     const module = new URL("../../actors/coordinator.ts", import.meta.url).href;
     const name = "coordinatorRole";
-    await this.system.spawn({ address: COORDINATOR, module, name, config, store: "c" });
+    this.#spec = { address: COORDINATOR, module, name, config, store: "c" };
+    await this.system.spawn(this.#spec);
     return await this.#withRogue();
   }
 
@@ -87,6 +117,22 @@ export class Scene implements AsyncDisposable {
     await this.system.spawn({ address: ROGUE, module, name: "rogue", config: undefined });
     await this.system.advance(20);
     return this;
+  }
+
+  /** Adds a record to the participant's journal while it is down. */
+  async append(record: unknown): Promise<void> {
+    const store = this.system.disks.open("p", () => {});
+    store.append(record);
+    store.commit();
+    await this.system.advance(100);
+    store.close();
+  }
+
+  /** The role under test crashes, and is started again. */
+  async crash(): Promise<void> {
+    this.system.crash(this.#spec!.address);
+    await this.system.restart(this.#spec!);
+    await this.system.advance(20);
   }
 
   /** The rogue says something, and it arrives. */
