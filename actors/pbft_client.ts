@@ -65,6 +65,8 @@ const LANES = 16;
 const RESEND_MS = 500;
 const READ_TIMEOUT_MS = 200;
 const MAX_BACKOFF = 4;
+/** What a request has besides its operation, at most. */
+const REQUEST_HEAD_BYTES = 512;
 /** Invocations that wait for a lane, at most. */
 const MOST_WAITING = 10_000;
 
@@ -133,7 +135,7 @@ class PbftClient implements Role {
   #begin(lane: number, { operation, readOnly = false }: Invocation, asked: Envelope): void {
     const { services, config } = this;
     const bytes = encode(operation);
-    if (bytes.length > MAX_REQUEST_BYTES / 2) {
+    if (bytes.length > MAX_REQUEST_BYTES - REQUEST_HEAD_BYTES) {
       this.#free.push(lane);
       return services.fail(asked, "oversized");
     }

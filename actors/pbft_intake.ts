@@ -66,6 +66,8 @@ function handler<W>(accepts: (it: unknown) => it is W, handle: Handler<W>): Mess
 export class Intake {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #assemblies = new Assemblies();
+  /** When each replica last said how far it has come. */
+  readonly #lastStatus = new Map<Replica, number>();
   #early: (() => void)[] = [];
 
   constructor(private readonly parts: IntakeParts) {
@@ -136,7 +138,8 @@ export class Intake {
     const { view, sequence, digest, signature, batch } = wire;
     if (this.#isPast(view, sequence)) return count("misplaced");
     if (!authority.isPrePrepared(wire, signature)) return refuse("signature", envelope);
-    if (!authority.isBatch(digest, batch)) return refuse("batch", envelope);
+    const isLong = batch.length > this.parts.context().maxBatch;
+    if (isLong || !authority.isBatch(digest, batch)) return refuse("batch", envelope);
     if (this.#isEarly(view, () => this.#prePrepare(wire, envelope))) return;
     const from = primaryOf(view, authority.group);
     witness.hearing({ type: "prePrepare", wire }, () => {
@@ -213,6 +216,14 @@ export class Intake {
   readonly #status = (wire: StatusWire, envelope: Envelope): void => {
     const { view, active, stable, executed, from, mac } = wire;
     const message = { type: "status", view, active, stable, executed } as const;
-    if (this.#isAuthentic(from, message, mac, envelope)) this.parts.step({ ...message, from });
+    if (!this.#isAuthentic(from, message, mac, envelope)) return;
+    // The answer may be long: who asks all the time is answered now and then.
+    const now = this.parts.services.clock.now();
+    const { statusMs } = this.parts.context();
+    if (now - (this.#lastStatus.get(from) ?? -Infinity) < statusMs / 4) {
+      return this.parts.count("tooOften");
+    }
+    this.#lastStatus.set(from, now);
+    this.parts.step({ ...message, from });
   };
 }

@@ -1,7 +1,7 @@
 /** Groups of replicas as roles: what they do when somebody crashes, lies, or sends nonsense. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Behaviour, BEHAVIOURS, convicts, makeGroup } from "../../actors/mod.ts";
-import { Authority } from "../../actors/pbft_authority.ts";
+import { Authority, batchDigest } from "../../actors/pbft_authority.ts";
 import { Keys, makeKeyrings } from "../../actors/pbft_keys.ts";
 import { Assemblies, inParts, isPart, type Part } from "../../actors/pbft_parts.ts";
 import { statement } from "../../actors/pbft_wire.ts";
@@ -212,6 +212,35 @@ Deno.test("pbft: what is not authentic is refused and counted, and harms nobody"
     lane: 1,
     notReadOnly: 1,
   });
+});
+
+Deno.test("pbft: an operation that no request can hold is refused at the client", async () => {
+  await using group = await Group.start(4);
+  const refused = group.invoke({ put: "a", value: "x".repeat(17_000) }).catch((it) => it.reason);
+  assertEquals(await refused, "oversized");
+  assertEquals(await group.invoke({ put: "a", value: "x".repeat(15_000) }), null);
+});
+
+Deno.test("pbft: a batch longer than any is refused, and a status is not answered all the time", async () => {
+  await using group = await Group.start(4, {}, { maxBatch: 2 });
+  const { system, config } = group;
+  const size = { replicas: 4, faulty: 1 };
+  const primary = new Authority("test", size, new Keys(config.replicas[0]!.keyring));
+  const client = new Authority("test", size, new Keys(config.clients["user"]!.keyring));
+  const batch = [1, 2, 3].map((timestamp) =>
+    client.request({ client: "user/9", timestamp, readOnly: false, operation: encode(null) })
+  );
+  const at = { view: 0, sequence: 1, digest: batchDigest(batch) };
+  const signature = primary.sign(0, { type: "prePrepare", ...at });
+  system.tell(group.replicas[1]!, "pbft.prePrepare", { ...at, signature, batch });
+  const status = { view: 0, active: true, stable: 0, executed: 0 };
+  const mac = primary.mac(1, 0, { type: "status", ...status });
+  for (let i = 0; i < 10; i++) {
+    system.tell(group.replicas[1]!, "pbft.status", { ...status, from: 0, mac });
+  }
+  await system.advance(5);
+  const { refused } = await group.figures(1);
+  assertEquals(refused, { batch: 1, tooOften: 9 });
 });
 
 Deno.test("pbft: a request with an old timestamp is not executed again, the last is answered again", async () => {
