@@ -57,7 +57,6 @@ export const proposal = {
       { guard: "isToRelay", actions: ["addPending", relay] },
       { actions: "addPending" },
     ],
-    proposed: {}, // Of a view that it has left.
   },
   states: {
     idle: { always: { guard: "mayPropose", target: "proposing" } },
@@ -107,7 +106,7 @@ export const patience = {
     calm: { always: { guard: "isWaiting", target: "waiting" } },
     waiting: {
       always: { guard: "isNotWaiting", target: "calm" },
-      after: { patience: { target: "calm", actions: "suspect" } },
+      after: { patience: { actions: "suspect" } },
       on: { executed: { guard: "isRelieved", target: "calm" } }, // And begins to wait anew.
     },
   },

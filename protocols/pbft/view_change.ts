@@ -103,11 +103,6 @@ export const viewChangeGuards = {
     return known !== undefined && known.view === sent.view && !isSameViewChange(known, sent);
   },
   isToJoin: (args: Args): boolean => toJoin(args) !== undefined,
-  isNews: ({ context, event }: Args): boolean => {
-    const { from, view } = event as Event<"viewChange">;
-    const known = context.viewChanges[from];
-    return view >= context.view && (known === undefined || known.view < view);
-  },
   /** Q, its own among them, have left for this view or a later one: the timer starts (4.5.2). */
   hasQuorum: ({ context }: Args): boolean =>
     Object.values(context.viewChanges).filter(({ view }) => view >= context.view).length >=

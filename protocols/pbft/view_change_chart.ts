@@ -27,8 +27,7 @@ export const inAnyView = {
       target: ".changing",
       actions: ["leaveToJoin", "noteViewChange"],
     },
-    { guard: "isNews", actions: "noteViewChange" },
-    {}, // Known, or of a view that is past.
+    { actions: "noteViewChange" }, // If it is news.
   ],
   newView: [
     {
@@ -40,8 +39,6 @@ export const inAnyView = {
     { guard: "isForgery", actions: accuse("forgedNewView") },
     {}, // A duplicate, or of a view that is past.
   ],
-  journaled: { actions: "noteProof" }, // Of a view that it has left, or what nobody awaits.
-  suspect: {}, // It has left.
   // Between two views it takes no part in ordering (4.4).
   prePrepare: { actions: refuse("wrongView") },
   prepare: { actions: refuse("wrongView") },
