@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { ChurnMap } from "../runtime/churn_map.ts";
 
 interface Waiter {
   readonly owner: string;
@@ -52,8 +53,8 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** A table of locks. */
 export class Locks {
-  readonly #queues = new Map<string, Queue>();
-  readonly #owners = new Map<string, Waiter>();
+  readonly #queues = new ChurnMap<string, Queue>();
+  readonly #owners = new ChurnMap<string, Waiter>();
   /** Those whose turn has come. Served in a loop: they may be more than a stack holds. */
   readonly #turns: Waiter[] = [];
   #serving = false;

@@ -10,9 +10,11 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { ChurnMap } from "../churn_map.ts";
 import { decode } from "../codec.ts";
 import type { Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
+import { RowCache } from "./row_cache.ts";
 
 /** From this many changed rows on, the table follows. */
 const MOST_CHANGED = 8192;
@@ -22,6 +24,8 @@ export type BatchBody = readonly [records: readonly unknown[], redo?: Redo];
 
 /** Keys and values by turns; a null deletes. */
 type Redo = readonly (string | Value)[];
+
+type Changes = ChurnMap<string, Value | null>;
 
 /** SQL of the tables that rows need. */
 export const ROWS_SCHEMA = `
@@ -38,9 +42,11 @@ export class SqliteRows {
   readonly #delete: StatementSync;
   readonly #setWritten: StatementSync;
   /** Changed by the batch that is not committed yet. */
-  readonly #pending = new Map<string, Value | null>();
+  readonly #pending = new ChurnMap<string, Value | null>();
   /** Committed, but not in the table yet. */
-  readonly #changed = new Map<string, Value | null>();
+  readonly #changed = new ChurnMap<string, Value | null>();
+  /** As they stand in the table, unless they have changed since. */
+  readonly #cache = new RowCache();
 
   constructor(db: DatabaseSync, private readonly path: string) {
     this.#select = db.prepare("SELECT value, crc FROM rows WHERE key = ?");
@@ -65,8 +71,15 @@ export class SqliteRows {
     let value = this.#pending.get(key);
     if (value === undefined) value = this.#changed.get(key);
     if (value !== undefined) return value ?? undefined;
+    return this.#cache.get(key) ?? this.#read(key);
+  }
+
+  #read(key: string): Value | undefined {
     const row = this.#select.get(key);
-    return row === undefined ? undefined : readRow(this.path, key, row);
+    if (row === undefined) return undefined;
+    const value = readRow(this.path, key, row);
+    this.#cache.keep(key, value, (row["value"] as string).length);
+    return value;
   }
 
   /** Writes (or, with null, deletes) a row in the batch. */
@@ -76,7 +89,7 @@ export class SqliteRows {
 
   /** Rows whose key starts with `prefix`, in key order, as the batch would leave them. */
   *scan(prefix: string): Iterable<readonly [string, Value]> {
-    const news = new Map<string, Value | null>();
+    const news: Changes = new ChurnMap();
     for (const changes of [this.#changed, this.#pending]) {
       for (const [key, value] of changes) if (key.startsWith(prefix)) news.set(key, value);
     }
@@ -86,7 +99,7 @@ export class SqliteRows {
 
   /** What the batch has to log. */
   redo(): Redo {
-    return [...this.#pending].flat();
+    return this.#pending.entries().flat();
   }
 
   /** Takes over the changes of batches that the table may lack, in their order. */
@@ -99,13 +112,16 @@ export class SqliteRows {
     for (const [key, value] of this.#pending) this.#changed.set(key, value);
     this.#pending.clear();
     // In key order, so that each page of the table is touched once.
-    const keys = [...this.#changed.keys()].sort();
+    const keys = this.#changed.keys().sort();
     for (const key of keys) {
       const value = this.#changed.get(key)!;
-      if (value === null) this.#delete.run(key);
-      else {
+      if (value === null) {
+        this.#delete.run(key);
+        this.#cache.forget(key);
+      } else {
         const text = JSON.stringify(value);
         this.#upsert.run(key, text, sumOf(key, text));
+        this.#cache.keep(key, value, text.length);
       }
     }
     this.#setWritten.run(upTo);
@@ -138,7 +154,7 @@ export class SqliteRows {
 export function* storedRows(path: string): Iterable<readonly [string, Value]> {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
-    const changed = new Map<string, Value | null>();
+    const changed: Changes = new ChurnMap();
     for (const body of unwritten(db)) repeatInto(changed, decode(body) as BatchBody);
     yield* overlaid(path, db.prepare("SELECT key, value, crc FROM rows").all(), changed);
   } finally {
@@ -155,14 +171,14 @@ export function* unwritten(db: DatabaseSync): Iterable<Uint8Array> {
   for (const { body } of batches.iterate()) yield body as Uint8Array;
 }
 
-function repeatInto(rows: Map<string, Value | null>, [, redo = []]: BatchBody): void {
+function repeatInto(rows: Changes, [, redo = []]: BatchBody): void {
   for (let i = 0; i < redo.length; i += 2) rows.set(redo[i] as string, redo[i + 1]!);
 }
 
 function* overlaid(
   path: string,
   rows: readonly Record<string, unknown>[],
-  changed: ReadonlyMap<string, Value | null>,
+  changed: Changes,
 ): Iterable<readonly [string, Value]> {
   const table = new Map(rows.map((row) => [row["key"] as string, row]));
   const keys = [...new Set([...table.keys(), ...changed.keys()])].sort();
