@@ -2,9 +2,10 @@
  * The rows of a SQLite store: written to their table late, all that changed at once.
  *
  * A row that a commit changes is logged with the journal's batch (redo, Gray and Reuter 1993,
- * section 10.3) and kept in memory. The table follows when many have changed, at a checkpoint and at
- * the end: a page of the table then takes all changes of its rows in one write, in place of one write
- * for each. Opening a store that was not closed repeats what the table has not got yet.
+ * section 10.3) and kept in memory. When many have changed the table follows, in key order and a
+ * slice with each commit: a page of the table then takes all changes of its rows in one write, in
+ * place of one write for each, and no commit waits for thousands of them. A checkpoint logs what the
+ * table still lacks once more. Opening a store that was not closed repeats what it may lack.
  *
  * @module
  */
@@ -17,13 +18,15 @@ import { StoreError } from "../store_error.ts";
 import { RowCache } from "./row_cache.ts";
 
 /** From this many changed rows on, the table follows. */
-const MOST_CHANGED = 8192;
+const MOST_CHANGED = 16_384;
+/** So many rows are written with a commit then, or twice as many as it changes. */
+const SLICE = 256;
 
 /** What a batch of the journal holds: its records, and the rows changed with them. */
 export type BatchBody = readonly [records: readonly unknown[], redo?: Redo];
 
 /** Keys and values by turns; a null deletes. */
-type Redo = readonly (string | Value)[];
+export type Redo = readonly (string | Value)[];
 
 type Changes = ChurnMap<string, Value | null>;
 
@@ -47,8 +50,16 @@ export class SqliteRows {
   readonly #changed = new ChurnMap<string, Value | null>();
   /** As they stand in the table, unless they have changed since. */
   readonly #cache = new RowCache();
+  /** Keys of rows that the table is to have next, in order, from `#swept` on. */
+  #sweep: readonly string[] = [];
+  #swept = 0;
 
-  constructor(db: DatabaseSync, private readonly path: string) {
+  /** @param most so many rows may have changed before the table follows */
+  constructor(
+    db: DatabaseSync,
+    private readonly path: string,
+    private readonly most: number = MOST_CHANGED,
+  ) {
     this.#select = db.prepare("SELECT value, crc FROM rows WHERE key = ?");
     this.#range = db.prepare("SELECT key, value, crc FROM rows WHERE key >= ? AND key < ?");
     this.#upsert = db.prepare("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)");
@@ -59,11 +70,6 @@ export class SqliteRows {
   /** Whether the batch changes rows. */
   get pending(): boolean {
     return this.#pending.size > 0;
-  }
-
-  /** Whether so many rows have changed that the table should follow. */
-  get full(): boolean {
-    return this.#changed.size + this.#pending.size >= MOST_CHANGED;
   }
 
   /** A row as the batch would leave it. */
@@ -102,6 +108,11 @@ export class SqliteRows {
     return this.#pending.entries().flat();
   }
 
+  /** What a batch has to log that stands in for all before it: whatever the table lacks. */
+  redoAll(): Redo {
+    return [...this.#changed.entries(), ...this.#pending.entries()].flat();
+  }
+
   /** Takes over the changes of batches that the table may lack, in their order. */
   repeat(bodies: Iterable<Uint8Array>): void {
     for (const body of bodies) repeatInto(this.#changed, decode(body) as BatchBody);
@@ -109,23 +120,42 @@ export class SqliteRows {
 
   /** Brings the table up to the batch, in the caller's SQLite transaction. */
   writeBack(upTo: number): void {
-    for (const [key, value] of this.#pending) this.#changed.set(key, value);
-    this.#pending.clear();
-    // In key order, so that each page of the table is touched once.
-    const keys = this.#changed.keys().sort();
-    for (const key of keys) {
-      const value = this.#changed.get(key)!;
-      if (value === null) {
-        this.#delete.run(key);
-        this.#cache.forget(key);
-      } else {
-        const text = JSON.stringify(value);
-        this.#upsert.run(key, text, sumOf(key, text));
-        this.#cache.keep(key, value, text.length);
-      }
+    this.settle();
+    for (const key of this.#changed.keys().sort()) this.#write(key);
+    this.setWritten(upTo);
+  }
+
+  /** Lets the table follow by a slice, if it is far behind; the batch itself stays with its redo. */
+  follow(): void {
+    if (this.#swept === this.#sweep.length) {
+      if (this.#changed.size < this.most) return;
+      this.#sweep = this.#changed.keys().sort();
+      this.#swept = 0;
     }
+    const end = this.#swept + Math.max(SLICE, 2 * this.#pending.size);
+    const slice = this.#sweep.slice(this.#swept, end);
+    for (const key of slice) this.#write(key);
+    this.#swept += slice.length;
+  }
+
+  /** Brings a row of the table up to what is committed. */
+  #write(key: string): void {
+    const value = this.#changed.get(key);
+    if (value === undefined) return;
+    this.#changed.delete(key);
+    if (value === null) {
+      this.#delete.run(key);
+      this.#cache.forget(key);
+      return;
+    }
+    const text = JSON.stringify(value);
+    this.#upsert.run(key, text, sumOf(key, text));
+    this.#cache.keep(key, value, text.length);
+  }
+
+  /** Of the batches up to this number the table lacks nothing that later ones do not log. */
+  setWritten(upTo: number): void {
     this.#setWritten.run(upTo);
-    this.#changed.clear();
   }
 
   /** The batch was committed with its redo. */
