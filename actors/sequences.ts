@@ -11,10 +11,10 @@ import type { Services } from "../runtime/role.ts";
 /** Numbers reserved with one forced record. */
 const BLOCK = 65_536;
 
-/** Gives out numbers and knows which are open. */
-export class Sequences {
+/** Gives out numbers and knows which are open, and for what. */
+export class Sequences<T = unknown> {
   /** In order of their numbers. */
-  readonly #open = new ChurnMap<number, true>();
+  readonly #open = new ChurnMap<number, T | undefined>();
   #next = 0;
   #reservedUpTo = 0;
   #durableUpTo = 0;
@@ -27,7 +27,7 @@ export class Sequences {
     found: { readonly next: number; readonly reservedUpTo: number },
     open: readonly number[],
   ): void {
-    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.set(sequence, true);
+    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.set(sequence, undefined);
     this.#next = found.next;
     this.#reservedUpTo = this.#durableUpTo = found.reservedUpTo;
   }
@@ -75,8 +75,13 @@ export class Sequences {
   }
 
   /** A transaction has begun. */
-  begin(sequence: number): void {
-    this.#open.set(sequence, true);
+  begin(sequence: number, transaction?: T): void {
+    this.#open.set(sequence, transaction);
+  }
+
+  /** What goes on under an id. */
+  find({ log, sequence }: TransactionId): T | undefined {
+    return log === this.services.store.id ? this.#open.get(sequence) : undefined;
   }
 
   /** A transaction has ended. */
