@@ -27,7 +27,7 @@ limitDecoder();
 // What nearly all messages consist of goes past the package: it is made for much more than that.
 const CHUNK = 16 * 1024, MOST_BYTES = 64 * 1024 * 1024;
 const values = new CborWriter(CHUNK, MOST_BYTES);
-const frames = new CborWriter(2 * MAX_FRAME_BYTES);
+const views = new CborWriter(2 * MAX_FRAME_BYTES, MOST_BYTES);
 const reader = new CborReader();
 
 /** What an envelope may carry besides its body. */
@@ -100,6 +100,13 @@ export function encode(value: unknown): Uint8Array {
   return values.take() ?? new Uint8Array(encoder.encode(value));
 }
 
+/** Codes a value; the result is valid until the next call of this module's `encode*`. */
+export function encodeView(value: unknown): Uint8Array {
+  views.begin();
+  views.value(value);
+  return views.end() ?? encoder.encode(value);
+}
+
 /** Decodes a value. @throws {MalformedFrame} if the bytes are not exactly one CBOR item. */
 export function decode(bytes: Uint8Array): unknown {
   const read = reader.all(bytes, readValue);
@@ -149,30 +156,30 @@ function writeFrame(
   { from, incarnation, epoch, clock, log }: Header,
   envelopes: readonly Outgoing[],
 ): Uint8Array | undefined {
-  frames.begin();
-  frames.array(log === undefined ? 6 : 7);
-  frames.number(VERSION);
-  frames.text(from);
-  frames.number(incarnation);
-  frames.number(epoch);
-  frames.array(clock.length);
-  for (const count of clock) frames.number(count);
-  frames.array(envelopes.length);
+  views.begin();
+  views.array(log === undefined ? 6 : 7);
+  views.number(VERSION);
+  views.text(from);
+  views.number(incarnation);
+  views.number(epoch);
+  views.array(clock.length);
+  for (const count of clock) views.number(count);
+  views.array(envelopes.length);
   for (const { to, type, bytes, metadata } of envelopes) {
-    frames.array(metadata === undefined ? 3 : 4);
-    frames.text(to);
-    frames.text(type);
-    frames.bytes(bytes);
-    if (metadata !== undefined) frames.value(metadata);
+    views.array(metadata === undefined ? 3 : 4);
+    views.text(to);
+    views.text(type);
+    views.bytes(bytes);
+    if (metadata !== undefined) views.value(metadata);
   }
   if (log !== undefined) {
-    frames.array(4);
-    frames.text(log.id);
-    frames.number(log.durable);
-    frames.number(log.opened);
-    frames.number(log.born);
+    views.array(4);
+    views.text(log.id);
+    views.number(log.durable);
+    views.number(log.opened);
+    views.number(log.born);
   }
-  return frames.end();
+  return views.end();
 }
 
 function encodeAnyFrame(header: Header, envelopes: readonly Outgoing[]): Uint8Array {

@@ -10,7 +10,7 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { decode, encode } from "../codec.ts";
+import { decode, encodeView } from "../codec.ts";
 import {
   type ChainStart,
   type Damage,
@@ -279,7 +279,7 @@ export class SqliteStore implements Store {
 
   #write(records: readonly unknown[], redo: Redo, first: number = this.#durable + 1): void {
     const parts: BatchBody = redo.length > 0 ? [records, redo] : [records];
-    const body = encode(parts);
+    const body = encodeView(parts);
     const last = first + records.length - 1;
     const batch = seal(this.#hash, first, last, body);
     this.#store(batch);
