@@ -62,6 +62,8 @@ export class SqliteStore implements Store {
   readonly #ownerNow: StatementSync;
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
+  /** A commit failed: what is in memory is not what is in the file. */
+  #failed = false;
   #durable = 0;
   #hash: number = NO_HASH;
   #bytes = 0;
@@ -255,6 +257,7 @@ export class SqliteStore implements Store {
       else this.#table.writeBack(this.#durable);
       this.#db.exec("COMMIT");
     } catch (error) {
+      this.#failed = true;
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
@@ -290,7 +293,7 @@ export class SqliteStore implements Store {
 
   close(): void {
     try {
-      if (this.#table.behind) this.#writeBack();
+      if (this.#table.behind && !this.#failed) this.#writeBack();
     } finally {
       this.#db.close();
     }

@@ -1,5 +1,5 @@
 /** Rows that reach their table late: whatever happens, a store has what was committed. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import * as fc from "fast-check";
 import type { Value } from "../../runtime/ports.ts";
@@ -116,6 +116,26 @@ Deno.test("sqlite rows: the table follows by slices when many have changed, and 
   assertEquals(inTable(path), 1000);
   store.close();
   assertEquals(inTable(path), 1001);
+  Deno.removeSync(path);
+});
+
+Deno.test("sqlite rows: what a commit that failed was to write is written by the next life", () => {
+  const path = Deno.makeTempFileSync();
+  const store = new SqliteStore(path, "FULL", "refuse", 1000);
+  for (let i = 0; i < 1000; i++) store.put(name(i), i);
+  store.append("written");
+  store.commit();
+  using other = new DatabaseSync(path);
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END");
+  store.append("with the first slice");
+  assertThrows(() => store.commit(), Error, "full");
+  store.close();
+  assertEquals(inTable(path), 0);
+  other.exec("DROP TRIGGER full");
+  const successor = new SqliteStore(path);
+  assertEquals([...successor.scan("row/")].length, 1000);
+  assertEquals(successor.get(name(0)), 0);
+  successor.close();
   Deno.removeSync(path);
 });
 
