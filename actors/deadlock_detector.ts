@@ -41,6 +41,9 @@ const ATTEMPTS = 4;
 /** Reports of several participants often come together: look at them once, so many ms later. */
 const GATHER_MS = 2;
 
+/** Names of transactions in one line of the log. */
+const NAMED = 4;
+
 /** A victim, and who can abort it. */
 interface Chosen {
   readonly id: string;
@@ -234,8 +237,7 @@ class DeadlockDetector implements Role {
       this.#counts.deadlocks++;
       this.#counts.victims += victims.length;
       this.#last = { members, victims };
-      const text = `Deadlock of ${members.join(", ")}: ${victims.join(", ")} is begun again`;
-      this.services.log("info", text);
+      this.services.log("info", `Deadlock of ${some(members)}; begun again: ${some(victims)}`);
     }
     for (const index of to) {
       const { id, coordinator } = facts.victims[index]!;
@@ -257,6 +259,12 @@ class DeadlockDetector implements Role {
     }
     this.#review(undefined, 0);
   }
+}
+
+/** The first of many names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return names.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** The edges of a graph that are still there. */

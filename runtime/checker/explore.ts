@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Covers } from "./covers.ts";
 import { checkPossibilities } from "./possible.ts";
 import type { Model, Words } from "./model.ts";
 import { StateStore } from "./state_store.ts";
@@ -107,9 +108,12 @@ class Search {
   violation: Violation | undefined;
   exceeded: string | undefined;
   readonly #scratch: Words;
+  readonly #covers: Covers | undefined;
 
   constructor(private readonly model: Model, private readonly limits: Limits) {
-    this.store = new StateStore(model.width);
+    const { covering, width } = model;
+    this.store = new StateStore(width);
+    if (covering !== undefined) this.#covers = new Covers(this.store, covering);
     this.#scratch = new Uint16Array(model.width);
   }
 
@@ -122,6 +126,7 @@ class Search {
         this.depth++;
         level = this.store.count;
       }
+      if (this.#covers?.isCovered(at)) continue;
       this.store.read(at, state);
       this.model.expand(state, (action, next, broken) => {
         this.transitions++;
@@ -137,12 +142,18 @@ class Search {
     const { store, model } = this;
     this.#scratch.set(state);
     model.canonical?.(this.#scratch);
+    if (this.#covers?.has(this.#scratch)) return;
     const index = store.add(this.#scratch, parent);
     if (!store.isNew) return;
+    this.#covers?.add(this.#scratch, index);
     for (const { name, holds } of model.invariants) {
       if (!holds(this.#scratch)) this.violation ??= { rule: name, path: pathTo(store, index) };
     }
-    this.exceeded ??= exceededBy(this.limits, store.count, store.bytes);
+    this.exceeded ??= exceededBy(
+      this.limits,
+      store.count,
+      store.bytes + (this.#covers?.bytes ?? 0),
+    );
   }
 
   #fail(rule: string, at: number, action: number): void {

@@ -66,6 +66,8 @@ export interface Model {
   readonly expand: (state: Words, emit: Emit) => void;
   /** Replaces a state by the representative of its symmetry class, in place. */
   readonly canonical?: (state: Words) => void;
+  /** Which states stand for others; without it, each one for itself alone. */
+  readonly covering?: Covering;
   /** Rules for single states. */
   readonly invariants: readonly Invariant[];
   /** Rules for what must stay possible. */
@@ -82,6 +84,17 @@ export interface Model {
   readonly actors?: Readonly<Record<string, { readonly machine: string; readonly input: unknown }>>;
   /** Each process and what it is in, in the order of a diagram's columns. */
   readonly show: (state: Words) => readonly Shown[];
+}
+
+/** Which states stand for others, wherever rules are looked for in the states reached. */
+export interface Covering {
+  /** How many words, from the first one on, have to be equal. */
+  readonly core: number;
+  /**
+   * Whether `a` stands for `b`, their cores being equal: it breaks every rule that `b` breaks, and
+   * each step from `b` is one from `a` too, to a state that stands for what it leads to.
+   */
+  readonly covers: (a: Words, b: Words) => boolean;
 }
 
 /** A process of a state, as people read it. */

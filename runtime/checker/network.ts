@@ -3,7 +3,7 @@
  *
  * - `set`: what was sent stays for ever and may be received any number of times, in any order, or
  *   never, as in the specifications of Lamport. Any loss, duplication, delay and reordering at once.
- * - `bag`: a message received is gone; each channel may lose and double a bounded number.
+ * - `bag`: a message received is gone; each channel may lose and double some number.
  * - `fifo`: as `bag`, and a channel keeps its order.
  *
  * @module
@@ -19,9 +19,9 @@ export interface NetworkOptions {
   readonly kind: NetworkKind;
   /** The channel of each message, by the message's number. */
   readonly channels: readonly number[];
-  /** How many messages a channel may lose; without meaning for a `set`. */
+  /** How many messages a channel may lose: any number if it is infinite, as in a `set`. */
   readonly losses: number;
-  /** How many messages a channel may double; without meaning for a `set`. */
+  /** How many messages a channel may double: any number if it is infinite, as in a `set`. */
   readonly duplicates: number;
   /** Copies of one message in a bag at most, up to 15; one more is dropped, as by a full channel. */
   readonly copies: number;
@@ -31,6 +31,10 @@ export interface NetworkOptions {
 
 /** Messages a FIFO channel holds at most. */
 const MAX_QUEUE = 4;
+
+/** Where a channel's byte of faults has the count of each. */
+const LOSSES = 0;
+const DUPLICATES = 4;
 
 /** A network as part of a state. */
 export class Network {
@@ -44,7 +48,7 @@ export class Network {
 
   /** A network; nothing is on its way until it is sent. */
   constructor(private readonly options: NetworkOptions) {
-    const { kind, channels } = options;
+    const { kind, channels, losses, duplicates } = options;
     this.#channels = Math.max(-1, ...channels) + 1;
     const counts = new Array<number>(this.#channels).fill(0);
     this.#digit = channels.map((channel) => ++counts[channel]!);
@@ -55,7 +59,8 @@ export class Network {
     const perWord = kind === "set" ? 16 : 4;
     const carried = kind === "fifo" ? this.#channels : Math.ceil(channels.length / perWord);
     this.#faults = options.offset + carried;
-    this.width = carried + (kind === "set" ? 0 : Math.ceil(this.#channels / 2));
+    const counted = kind !== "set" && Math.min(losses, duplicates) < Infinity;
+    this.width = carried + (counted ? Math.ceil(this.#channels / 2) : 0);
   }
 
   /** Puts a message on its way. */
@@ -106,21 +111,54 @@ export class Network {
     state[place] = state[place]! % top;
   }
 
-  /** Loses a message, if its channel may; false if not. */
-  lose(state: Words, message: number): boolean {
-    if (!this.#fault(state, message, 0, this.options.losses)) return false;
+  /** Whether a message may be lost. */
+  mayLose(state: Words, message: number): boolean {
+    const { kind, losses } = this.options;
+    return kind !== "set" && (losses === Infinity || this.#used(state, message, LOSSES) < losses);
+  }
+
+  /** Loses a message. */
+  lose(state: Words, message: number): void {
+    if (this.options.losses < Infinity) this.#use(state, message, LOSSES);
     this.take(state, message);
-    return true;
   }
 
-  /** Lets a message be received and stay, if its channel may double one; false if not. */
-  double(state: Words, message: number): boolean {
-    return this.#fault(state, message, 4, this.options.duplicates);
+  /** Whether a message may be received and stay. */
+  mayDouble(state: Words, message: number): boolean {
+    const { kind, duplicates } = this.options;
+    return kind !== "set" &&
+      (duplicates === Infinity || this.#used(state, message, DUPLICATES) < duplicates);
   }
 
-  /** Loses everything on its way; what each channel may still do wrong stays as it is. */
+  /** Notes that a message is received and stays. */
+  double(state: Words, message: number): void {
+    if (this.options.duplicates < Infinity) this.#use(state, message, DUPLICATES);
+  }
+
+  /** Loses everything on its way, and forgets what each channel has done wrong. */
   clear(state: Words): void {
-    state.fill(0, this.options.offset, this.#faults);
+    state.fill(0, this.options.offset, this.options.offset + this.width);
+  }
+
+  /**
+   * Whether whatever may become of the network of `b` may become of that of `a` as well: `a` carries
+   * at least the same, and has done no more wrong. With an order, what is on the way has to be the
+   * same. That holds for whoever does not look into the network.
+   */
+  covers(a: Words, b: Words): boolean {
+    const { kind, offset } = this.options;
+    for (let at = offset; at < this.#faults; at++) {
+      const [more, less] = [a[at]!, b[at]!];
+      if (
+        kind === "set" ? (less & ~more) !== 0 : kind === "fifo" ? more !== less : !holds(more, less)
+      ) {
+        return false;
+      }
+    }
+    for (let at = this.#faults; at < offset + this.width; at++) {
+      if (!holds(b[at]!, a[at]!)) return false;
+    }
+    return true;
   }
 
   /** Whether this very message is on its way. */
@@ -138,15 +176,14 @@ export class Network {
     state[place] = state[place]! & ~(15 << shift) | count << shift;
   }
 
-  #fault(state: Words, message: number, shift: number, limit: number): boolean {
-    if (this.options.kind === "set") return false;
+  #used(state: Words, message: number, fault: number): number {
     const channel = this.options.channels[message]!;
-    const place = this.#faults + (channel >> 1);
-    const at = 8 * (channel & 1) + shift;
-    const used = state[place]! >> at & 15;
-    if (used >= limit) return false;
-    state[place]! += 1 << at;
-    return true;
+    return state[this.#faults + (channel >> 1)]! >> (8 * (channel & 1) + fault) & 15;
+  }
+
+  #use(state: Words, message: number, fault: number): void {
+    const channel = this.options.channels[message]!;
+    state[this.#faults + (channel >> 1)]! += 1 << (8 * (channel & 1) + fault);
   }
 
   /**
@@ -189,14 +226,25 @@ export class Network {
       to.fill(0, offset, offset + this.width);
       messages.forEach((target, m) => {
         const [channel, toChannel] = [channels[m]!, channels[target]!];
-        const faults = from[this.#faults + (channel >> 1)]! >> (8 * (channel & 1)) & 255;
         const place = this.#faults + (toChannel >> 1);
-        const shift = 8 * (toChannel & 1);
-        to[place] = to[place]! & ~(255 << shift) | faults << shift;
+        if (place < offset + this.width) {
+          const faults = from[this.#faults + (channel >> 1)]! >> (8 * (channel & 1)) & 255;
+          const shift = 8 * (toChannel & 1);
+          to[place] = to[place]! & ~(255 << shift) | faults << shift;
+        }
         // Messages keep their digit: the channels of a symmetric model carry the same, in one order.
         if (kind === "fifo") to[offset + toChannel] = from[offset + channel]!;
         else this.#count(to, target, from[offset + (m >> 2)]! >> (4 * (m & 3)) & 15);
       });
     };
   }
+}
+
+/** Whether each of the four counts of a word is as great as in another one. */
+function holds(more: number, less: number): boolean {
+  if (more === less) return true;
+  for (let shift = 0; shift < 16; shift += 4) {
+    if ((more >> shift & 15) < (less >> shift & 15)) return false;
+  }
+  return true;
 }

@@ -19,6 +19,7 @@ interface Heard {
 /** A detector; a client that is its only participant and coordinator; a rogue. */
 class Scene implements AsyncDisposable {
   readonly heard: Heard[] = [];
+  readonly logged: string[] = [];
   readonly system: SimulatedSystem;
   #number = 0;
 
@@ -35,7 +36,13 @@ class Scene implements AsyncDisposable {
     const links = nodes.flatMap((from) =>
       nodes.filter((to) => to !== from).map((to) => ({ ...LOCAL_LINK, from, to }))
     );
-    this.system = SimulatedSystem.create({ nodes, links, client, seed: 5 });
+    this.system = SimulatedSystem.create({
+      nodes,
+      links,
+      client,
+      seed: 5,
+      log: (_, __, text) => void this.logged.push(text),
+    });
   }
 
   static async start(config: Partial<DetectorConfig> = {}): Promise<Scene> {
@@ -188,4 +195,14 @@ Deno.test("strangers are not heard, and what is malformed is a dead letter", asy
   const { deadLetters, waits } = await scene.stats();
   assertEquals(deadLetters, { forbidden: 2, invalidBody: 6 });
   assertEquals(waits, 0);
+});
+
+Deno.test("the log names a few of many in a deadlock, and says how many there are", async () => {
+  await using scene = await Scene.start();
+  const ids = [..."abcdefghijklmnopqrstuvwx"];
+  const circle = ids.map((id, i) => [id, ids[(i + 1) % ids.length]!] as const);
+  await scene.waits(circle);
+  const { round } = scene.heard.find(({ type }) => type === "refresh")!.body;
+  await scene.waits(circle, { heard: round });
+  assertEquals(scene.logged, ["Deadlock of a, b, c, d and 20 more; begun again: a"]);
 });

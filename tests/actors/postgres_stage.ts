@@ -14,6 +14,7 @@ export const POSTGRES = "cloud-2/participant";
 /** Money in the SQLite node at first. */
 export const SQLITE_TOTAL = ACCOUNTS * BALANCE;
 
+const NODES = ["core-1", "cloud-1", "cloud-2"];
 const ROLES = new URL("../bench/commit_roles.ts", import.meta.url).href;
 const ACTORS = new URL("../../actors/", import.meta.url);
 const TIMES = { lockTimeoutMs: 500, inquireMs: 100, storeSince: 1 };
@@ -72,7 +73,7 @@ export class Stage implements AsyncDisposable {
   ): Promise<Stage> {
     const folder = await Deno.makeTempDir({ prefix: "trunkline-stage-" });
     const said: string[] = [];
-    const system = mesh(["core-1", "cloud-1", "cloud-2"], (address, _, text) => {
+    const system = mesh(NODES, (address, _, text) => {
       said.push(`${address}: ${text}`);
     });
     const stage = new Stage(system, folder, postgresSpec(server, config), said);
@@ -118,6 +119,11 @@ export class Stage implements AsyncDisposable {
   /** Cuts or mends the link from a node to another. */
   link(from: string, to: string, up: boolean): void {
     this.system.switchboard.set(from, to, { up });
+  }
+
+  /** Cuts or mends the links to a node from all others: no peer tells it what it asks, either. */
+  links(to: string, up: boolean): void {
+    for (const from of NODES) if (from !== to) this.link(from, to, up);
   }
 
   /** Moves cents from the SQLite node to an account of the database; negative: the other way. */

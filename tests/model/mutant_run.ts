@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { inThreads } from "../simulation/threads.ts";
 import { EQUIVALENT } from "./equivalents.ts";
 import { allMutants } from "./mutants.ts";
 import type { Result, Trial } from "./mutant_worker.ts";
@@ -12,8 +13,10 @@ const PROGRESS_MS = 5000;
 const MOST_EQUIVALENT = 0.05;
 /** Wall-clock time after which a mutant is taken to run in circles; the slowest takes seconds. */
 const CIRCLES_MS = 180_000;
+/** Of each thread, besides the states of its models, which are bounded by themselves. */
+const HEAP_MB = 2048;
 
-/** Runs all mutants; 1 if one escapes, or too many are said to be equivalent. */
+/** Runs all mutants; 1 if one escapes, or too many are said to be equivalent; 3 if it did not end. */
 export async function runMutants(options: Options): Promise<number> {
   const { only = "", json } = options;
   const since = performance.now();
@@ -25,6 +28,10 @@ export async function runMutants(options: Options): Promise<number> {
   const known = (id: string) => Object.hasOwn(EQUIVALENT, id);
   // Those said to be equivalent are tried too: one that is found is not.
   const results = await tryAll(ids, options);
+  if (typeof results === "string") {
+    console.error(`Gave up: ${results}. Nothing is said about it and those after it.`);
+    return 3;
+  }
   const caught = results.filter((it) => isFound(it));
   const wronglyListed = caught.filter(({ id }) => known(id)).map(({ id }) => id);
   const escaped = results.filter((it) => !isFound(it) && !known(it.id)).map(({ id }) => id);
@@ -87,47 +94,36 @@ function whoFound(results: readonly Result[]) {
   };
 }
 
-/** One thread for each processor; results in the order of the ids. */
-async function tryAll(ids: readonly string[], options: Options): Promise<readonly Result[]> {
-  const { seeds, withSimulator: always } = options;
-  const results = new Map<string, Result>();
-  const queue = [...ids];
+/** In so many threads; results in the order of the ids. A text says why it ended before. */
+async function tryAll(
+  ids: readonly string[],
+  { seeds, withSimulator: always, workers }: Options,
+): Promise<readonly Result[] | string> {
+  const trials = ids.map((id): Trial => ({ id, seeds, always }));
+  const results: Result[] = [];
   let spoken = performance.now();
-  const work = async () => {
-    let worker: Worker | undefined;
-    for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
-      worker ??= new Worker(new URL("./mutant_worker.ts", import.meta.url), { type: "module" });
-      const result = await askWorker(worker, { id, seeds, always });
-      if (result && !isFound(result) && !Object.hasOwn(EQUIVALENT, id)) {
-        console.error(`ESCAPED  ${id}`); // Now: whoever waits for the end may have to stop before.
-      }
-      results.set(id, result ?? { id, byChecker: CIRCLES, bySimulator: undefined });
-      if (result === undefined) {
-        worker.terminate();
-        worker = undefined;
-      }
-      if (performance.now() - spoken < PROGRESS_MS) continue;
-      spoken = performance.now();
-      const live = [...results.values()].filter((it) => !isFound(it)).length;
-      console.error(`mutants: ${results.size} of ${ids.length}, ${live} not found`);
+  const tried = inThreads<Trial, Result>(trials, {
+    module: new URL("./mutant_worker.ts", import.meta.url),
+    count: Math.min(workers, ids.length),
+    limitMs: CIRCLES_MS * (always ? 10 : 1),
+    megabytes: HEAP_MB,
+  });
+  for await (const done of tried) {
+    const { id } = done.job;
+    if (done.lost !== undefined && !done.late) {
+      return `${id} was not tried to its end: ${done.lost}`;
     }
-    worker?.terminate();
-  };
-  await Promise.all(Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, work));
-  return ids.map((id) => results.get(id)!);
+    const result = done.answer ?? { id, byChecker: CIRCLES, bySimulator: undefined };
+    if (!isFound(result) && !Object.hasOwn(EQUIVALENT, id)) {
+      console.error(`ESCAPED  ${id}`); // Now: whoever waits for the end may have to stop before.
+    }
+    results.push(result);
+    if (performance.now() - spoken < PROGRESS_MS) continue;
+    spoken = performance.now();
+    const live = results.filter((it) => !isFound(it)).length;
+    console.error(`mutants: ${results.length} of ${ids.length}, ${live} not found`);
+  }
+  return results;
 }
 
 const CIRCLES = { by: "its thread", rule: "a machine comes to rest" };
-
-/** Undefined: it does not answer. */
-function askWorker(worker: Worker, trial: Trial): Promise<Result | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<Result | undefined>();
-  const watch = setTimeout(() => resolve(undefined), CIRCLES_MS * (trial.always ? 10 : 1));
-  worker.onmessage = ({ data }: MessageEvent<Result>) => resolve(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    reject(new Error(`${trial.id}: ${event.message}`));
-  };
-  worker.postMessage(trial);
-  return promise.finally(() => clearTimeout(watch));
-}

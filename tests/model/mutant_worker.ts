@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { serve } from "../simulation/threads.ts";
 import { allMutants, type Found, tryModels } from "./mutants.ts";
 
 /** What is asked. */
@@ -37,17 +38,13 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   supervision: ["lifecycle", "restart_storm", "heartbeat"],
 };
 
-// The types of a window are checked; a worker's own are not at hand.
-const worker = self as unknown as Worker;
-
-worker.onmessage = async ({ data }: MessageEvent<Trial>) => {
-  const { id, seeds, always } = data;
+serve(() => async ({ id, seeds, always }: Trial): Promise<Result> => {
   const mutant = mutants.get(id)!;
   const byChecker = tryModels(mutant);
   const wanted = seeds > 0 && (always || byChecker === undefined);
   const bySimulator = wanted ? await simulated(id, seeds) : undefined;
-  worker.postMessage({ id, byChecker, bySimulator });
-};
+  return { id, byChecker, bySimulator };
+});
 
 async function simulated(id: string, seeds: number): Promise<Found | undefined> {
   const { tryMutant } = await import("../simulation/mutant_hook.ts");

@@ -19,6 +19,8 @@ export interface Options {
   readonly seeds: number;
   /** Whether the simulator is asked about every mutant. */
   readonly withSimulator: boolean;
+  /** Threads that try mutants. */
+  readonly workers: number;
   readonly states: number;
   readonly bytes: number;
   readonly json: boolean;
@@ -35,7 +37,9 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --model NAME         search every state of a model; --list names them
   --participants N     of two_phase_commit and three_phase_commit: 1 to 3; 2 is the default
   --crashes N          crashes at most, of all roles together; 0 to 3
-  --network KIND       set (any loss and duplication, the default), bag or fifo (one of each a channel)
+  --network KIND       set (what was sent may be received at any time, any number of times, or never:
+                       the default), bag (the same, but what is received is gone while goals are looked
+                       for) or fifo (in order; each channel may lose one and double one)
   --mutant ID          with a mutant in place of the machine that ships; --list --mutants names them
   --states N           give up after N states; 50,000,000 is the default
   --memory MB          give up when states take more than MB; 4096 is the default
@@ -46,6 +50,7 @@ export const HELP = `Usage: deno task check --model NAME [OPTIONS]
   --only TEXT          those whose name contains TEXT
   --seeds N            seeds of the simulator for each mutant that no model finds; 0 is the default, 5 with
                        --with simulator
+  --workers N          threads that try mutants; one for each processor is the default
   --with simulator     ask the simulator about all of them, and report what only one of the two finds
   --list               name the models
   --help               print this
@@ -60,6 +65,7 @@ const VALUES: ReadonlySet<string> = new Set([
   "--model",
   "--participants",
   "--crashes",
+  "--workers",
   "--network",
   "--mutant",
   "--states",
@@ -121,6 +127,7 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
     return "--model or --mutants must be given";
   }
   if (beside !== undefined && !mutants) return "--with simulator needs --mutants";
+  if (values.has("--workers") && !mutants) return "--workers needs --mutants";
   if (mutants && model !== undefined) return "--model and --mutants exclude each other";
   for (const name of ["participants", "crashes", "network"] as const) {
     if (values.has(`--${name}`) && !entry?.options.includes(name)) {
@@ -132,16 +139,21 @@ function check(values: ReadonlyMap<string, string>, flags: ReadonlySet<string>):
     crashes: whole(values, "--crashes", 0, 3, undefined),
     states: whole(values, "--states", 1, 1e9, 50_000_000),
     memory: whole(values, "--memory", 1, 1e6, 4096),
+    workers: whole(values, "--workers", 1, 256, navigator.hardwareConcurrency),
     seeds: whole(values, "--seeds", 0, 1e6, beside === undefined ? 0 : 5),
   };
   for (const number of Object.values(numbers)) if (typeof number === "string") return number;
-  const { participants, crashes, states, memory, seeds } = numbers as Record<string, number>;
+  const { participants, crashes, states, memory, workers, seeds } = numbers as Record<
+    string,
+    number
+  >;
   return {
     model,
     scope: { participants, crashes, network: network as NetworkKind | undefined },
     mutant: values.get("--mutant"),
     mutants: mutants!,
     only: values.get("--only"),
+    workers: workers!,
     seeds: seeds!,
     withSimulator: beside === "simulator",
     states: states!,

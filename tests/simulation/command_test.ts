@@ -50,6 +50,7 @@ const BAD: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["a replay of something else", ["--replay", "a", "--seed", "1"], /a replay goes with/],
   ["an unknown profile", ["--profile", "x"], /there is no profile x: there are carrier, /],
   ["no events", ["--events", "0"], /--events must be a whole number from 1/],
+  ["no workers", ["--workers", "0"], /--workers must be a whole number from 1/],
   ["memory that is no number", ["--memory", "much"], /--memory must be a whole number/],
 ];
 
@@ -123,6 +124,44 @@ Deno.test("a bound that is reached: exit 3, how far it got, and no word of succe
     const report = JSON.parse(out.trimEnd().split("\n").at(-1)!);
     assertEquals([report.seeds, typeof report.gave_up], [1, "string"]);
   }
+});
+
+/** What a report says of one machine and moment. */
+const TIMES: ReadonlySet<string> = new Set(
+  ["wall_s", "events_per_s", "events_per_s_median", "elapsed_s", "workers"],
+);
+
+/** All but times and progress. */
+async function timeless(...args: readonly string[]) {
+  const { code, out, err } = await run("--report", "json", ...args);
+  const line = out.trimEnd().split("\n").at(-1)!;
+  const report = JSON.parse(line, (key, value) => TIMES.has(key) ? undefined : value);
+  const said = err.split("\n").filter((line) => !line.startsWith("simulate: "));
+  return { code, said, report, workers: JSON.parse(line).workers };
+}
+
+Deno.test("the report is the same for any number of workers", async () => {
+  const seeds = ["--seed", "5", "--seeds", "2", "--workers"];
+  const [one, two] = [await timeless(...seeds, "1"), await timeless(...seeds, "2")];
+  assertEquals([one.code, one.workers, two.workers], [0, 1, 2]);
+  assertEquals(two, { ...one, workers: 2 });
+  // Given up at the same seed; what others have played beyond it does not count.
+  const bound = ["--scenario", "transfers", "--seed", "2", "--seeds", "48", "--events", "10000"];
+  const [alone, four] = [
+    await timeless(...bound, "--workers", "1"),
+    await timeless(...bound, "--workers", "4"),
+  ];
+  assertEquals([alone.code, four.workers], [3, 4]);
+  assert(alone.report.seeds > 1 && alone.report.seeds < 48);
+  assertEquals(four, { ...alone, workers: 4 });
+});
+
+Deno.test("a worker that has no memory ends the whole: exit 3, and no word of success", async () => {
+  const args = ["--scenario", "transfers", "--seeds", "24", "--workers", "2", "--memory", "40"];
+  const { code, out, err } = await run(...args, "--report", "json");
+  assertEquals(code, 3);
+  assertMatch(err, /^Gave up after \d+ runs, .*: .*MB of memory.*nothing is said about the rest/m);
+  assertEquals(typeof JSON.parse(out.trimEnd().split("\n").at(-1)!).gave_up, "string");
 });
 
 Deno.test("a profile of one's own is played, reported and in the trace", async () => {

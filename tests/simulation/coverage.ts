@@ -27,59 +27,53 @@ export interface MachineCoverage {
 }
 
 interface Taken {
-  readonly transitions: readonly Reached[];
+  readonly machine: string;
+  readonly transitions: readonly string[];
   readonly states: readonly string[];
+  /** In this run. */
   count: number;
   /** Bits of `FAULTS`. */
   faults: number;
-  /** The run it was last taken in. */
-  run: number;
 }
 
-/** A transition, and in how many runs it was taken. Several steps may take the same one. */
-interface Reached {
-  readonly name: string;
-  runs: number;
-  /** The last of them. */
-  run: number;
+/** What one run took of one machine: how often, and of states under which faults, as bits. */
+export interface MachineCounts {
+  readonly states: Readonly<Record<string, { count: number; faults: number }>>;
+  readonly transitions: Readonly<Record<string, number>>;
 }
 
-/** What several steps have taken, one object each. */
-class Transitions {
-  readonly #byName = new Map<string, Reached>();
+/** What one run took, by id of the machine: plain data, so that threads can hand it on. */
+export type RunCoverage = Readonly<Record<string, MachineCounts>>;
 
-  get(name: string): Reached {
-    let reached = this.#byName.get(name);
-    if (reached === undefined) this.#byName.set(name, reached = { name, runs: 0, run: 0 });
-    return reached;
-  }
-}
-
-function take(taken: Taken, { active, run }: Pick<Coverage, "active" | "run">): void {
-  taken.count++;
-  taken.faults |= active;
-  if (taken.run === run) return;
-  taken.run = run;
-  for (const reached of taken.transitions) {
-    if (reached.run === run) continue;
-    reached.run = run;
-    reached.runs++;
-  }
-}
-
-/** Steps of all runs. */
+/** Steps of the run that is under way; what was learnt of the machines is kept for the next one. */
 export class Coverage {
   readonly #engines = new Map<AnyStateMachine, CoveringEngine>();
-  readonly #live = new Map<string, Live>();
+  readonly #live = new Map<string, Taken>();
+  #touched: Taken[] = [];
   /** Bits of the faults at work now. */
   active = 0;
-  /** Number of the run, from 1. */
-  run = 0;
 
   /** A run begins, without faults. */
   begin(): void {
     this.active = 0;
-    this.run++;
+    this.end();
+  }
+
+  /** What was taken since the run began. */
+  end(): RunCoverage {
+    const counts: Record<string, MachineCounts> = {};
+    for (const taken of this.#touched) {
+      add(counts[taken.machine] ??= { states: {}, transitions: {} }, taken);
+      taken.count = taken.faults = 0;
+    }
+    this.#touched = [];
+    return counts;
+  }
+
+  /** Counts what was taken once more. */
+  take(taken: Taken): void {
+    if (taken.count++ === 0) this.#touched.push(taken);
+    taken.faults |= this.active;
   }
 
   /** An engine that counts; the same for all roles and runs, so that its table is learnt once. */
@@ -93,37 +87,74 @@ export class Coverage {
 
   /** Counts a step of a machine that is stepped elsewhere and has no guards. */
   live(machine: AnyStateMachine, before: string, event: string, after: string): void {
-    let live = this.#live.get(machine.id);
-    if (live === undefined) {
-      this.#live.set(machine.id, live = { taken: new Map(), transitions: new Transitions() });
-    }
-    const key = `${before}:${event}>${after}`;
-    let taken = live.taken.get(key);
+    const key = `${machine.id} ${before}:${event}>${after}`;
+    let taken = this.#live.get(key);
     if (taken === undefined) {
       const own = machine.root.states[before]?.transitions.has(event);
-      const transitions = [live.transitions.get(`${own ? before : ""}:${event}[0]`)];
-      taken = { transitions, states: [before, after], count: 0, faults: 0, run: 0 };
-      live.taken.set(key, taken);
+      const transitions = [`${own ? before : ""}:${event}[0]`];
+      taken = { machine: machine.id, transitions, states: [before, after], count: 0, faults: 0 };
+      this.#live.set(key, taken);
     }
-    take(taken, this);
+    this.take(taken);
+  }
+}
+
+function add({ states, transitions }: Mutable<MachineCounts>, taken: Taken): void {
+  for (const state of taken.states) {
+    const sum = states[state] ??= { count: 0, faults: 0 };
+    sum.count += taken.count;
+    sum.faults |= taken.faults;
+  }
+  for (const name of taken.transitions) transitions[name] = (transitions[name] ?? 0) + taken.count;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: { -readonly [N in keyof T[K]]: T[K][N] } };
+
+/** Many runs, in whichever threads they were. */
+export class CoverageSum {
+  readonly #counts: Record<string, Mutable<MachineCounts>> = {};
+  readonly #runs: Record<string, Record<string, number>> = {};
+
+  /** Adds a run. */
+  add(run: RunCoverage): void {
+    for (const [machine, { states, transitions }] of Object.entries(run)) {
+      const sum = this.#counts[machine] ??= { states: {}, transitions: {} };
+      const runs = this.#runs[machine] ??= {};
+      for (const [name, { count, faults }] of Object.entries(states)) {
+        const state = sum.states[name] ??= { count: 0, faults: 0 };
+        state.count += count;
+        state.faults |= faults;
+      }
+      for (const [name, count] of Object.entries(transitions)) {
+        sum.transitions[name] = (sum.transitions[name] ?? 0) + count;
+        runs[name] = (runs[name] ?? 0) + 1;
+      }
+    }
   }
 
   /** Everything there is in these machines, and how often it came up. */
   report(machines: readonly AnyStateMachine[]): readonly MachineCoverage[] {
     return machines.map((machine) => {
-      const live = this.#live.get(machine.id);
-      const taken = live === undefined
-        ? this.#engines.get(machine)?.taken ?? []
-        : [...live.taken.values()];
-      return count(machine, taken);
+      const { states, transitions } = this.#counts[machine.id] ?? { states: {}, transitions: {} };
+      const zero = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 0]));
+      const all = zero(transitionsOf(machine).map(({ name }) => name));
+      const seen = Object.entries(states);
+      return {
+        machine: machine.id,
+        states: {
+          ...zero(statesOf(machine)),
+          ...Object.fromEntries(seen.map(([name, { count }]) => [name, count])),
+        },
+        transitions: { ...all, ...transitions },
+        runs: { ...all, ...this.#runs[machine.id] },
+        faults: Object.fromEntries(seen.map(([name, { faults }]) => [name, named(faults)])),
+      };
     });
   }
 }
 
-/** Of a machine that is stepped elsewhere. */
-interface Live {
-  readonly taken: Map<string, Taken>;
-  readonly transitions: Transitions;
+function named(faults: number): readonly string[] {
+  return FAULTS.filter((_, bit) => (faults >> bit & 1) === 1);
 }
 
 /** A table that counts what it is asked. */
@@ -132,12 +163,10 @@ export class CoveringEngine implements Engine<unknown> {
   readonly #table: TableEngine;
   readonly #names: ReadonlyMap<unknown, string>;
   readonly #taken = new Map<Step<number>, Taken>();
-  readonly #transitions = new Transitions();
 
-  /** @param now the faults at work, and the run */
   constructor(
     private readonly machine: AnyStateMachine,
-    private readonly now: Pick<Coverage, "active" | "run">,
+    private readonly coverage: Pick<Coverage, "take">,
   ) {
     this.id = machine.id;
     this.#table = new TableEngine(machine);
@@ -154,7 +183,7 @@ export class CoveringEngine implements Engine<unknown> {
     if (taken === undefined) {
       this.#taken.set(step, taken = this.#look(state as number, event, step));
     }
-    take(taken, this.now);
+    this.coverage.take(taken);
     return step;
   }
 
@@ -162,8 +191,9 @@ export class CoveringEngine implements Engine<unknown> {
     const snapshot = this.#table.snapshot(state);
     const chosen = this.machine.getTransitionData(snapshot as never, event) as readonly unknown[];
     const states = [state, step.state].flatMap((it) => prefixes(this.#table.describe(it)));
-    const transitions = chosen.map((it) => this.#transitions.get(this.#names.get(it) ?? "unknown"));
-    return { transitions, states: [...new Set(states)], count: 0, faults: 0, run: 0 };
+    const transitions = chosen.map((it) => this.#names.get(it) ?? "unknown");
+    const machine = this.id;
+    return { machine, transitions, states: [...new Set(states)], count: 0, faults: 0 };
   }
 
   describe(state: unknown): string {
@@ -177,43 +207,12 @@ export class CoveringEngine implements Engine<unknown> {
   snapshot(state: unknown): AnyMachineSnapshot {
     return this.#table.snapshot(state as number);
   }
-
-  /** What it was asked so far. */
-  get taken(): readonly Taken[] {
-    return [...this.#taken.values()];
-  }
 }
 
 /** `preparing.asking` is in `preparing` and in `preparing.asking`. */
 function prefixes(state: string): string[] {
   const parts = state.split(".");
   return parts.map((_, i) => parts.slice(0, i + 1).join("."));
-}
-
-function count(machine: AnyStateMachine, taken: readonly Taken[]): MachineCoverage {
-  const states: Record<string, number> = {};
-  for (const state of statesOf(machine)) states[state] = 0;
-  const transitions: Record<string, number> = {};
-  const runs: Record<string, number> = {};
-  for (const { name } of transitionsOf(machine)) transitions[name] = runs[name] = 0;
-  const bits: Record<string, number> = {};
-  for (const it of taken) {
-    for (const state of it.states) {
-      states[state] = (states[state] ?? 0) + it.count;
-      bits[state] = (bits[state] ?? 0) | it.faults;
-    }
-    for (const reached of it.transitions) {
-      transitions[reached.name] = (transitions[reached.name] ?? 0) + it.count;
-      runs[reached.name] = reached.runs;
-    }
-  }
-  const faults = Object.fromEntries(
-    Object.entries(bits).map(([state, mask]) => [
-      state,
-      FAULTS.filter((_, bit) => (mask >> bit & 1) === 1),
-    ]),
-  );
-  return { machine: machine.id, states, transitions, runs, faults };
 }
 
 function pathOf(node: AnyStateNode): string {

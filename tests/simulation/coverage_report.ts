@@ -17,7 +17,7 @@ import { participant } from "../../protocols/two_phase_commit/participant.ts";
 import { roleMachine } from "../../runtime/role_machine.ts";
 import { supervisionMachine } from "../../runtime/supervisor_machine.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
-import type { Coverage, MachineCoverage } from "./coverage.ts";
+import type { CoverageSum, MachineCoverage } from "./coverage.ts";
 import { FAULTS } from "./swarm.ts";
 import { UNREACHABLE } from "./unreachable.ts";
 
@@ -58,7 +58,7 @@ export interface Unreached {
 }
 
 /** Of every machine. */
-export function covered(coverage: Coverage): readonly MachineCoverage[] {
+export function covered(coverage: CoverageSum): readonly MachineCoverage[] {
   return coverage.report(MACHINES);
 }
 

@@ -20,6 +20,8 @@ export interface Options {
   readonly events: number;
   /** Everything is given up when the heap is larger. */
   readonly bytes: number;
+  /** Threads that play; 1: this one. */
+  readonly workers: number;
   readonly json: boolean;
   readonly diagram: string | undefined;
   /** Where to write a trace. */
@@ -39,7 +41,10 @@ export const HELP = `Usage: deno task simulate [OPTIONS]
   --seed N             replay one seed and tell about it; with --seeds, the first one
   --minutes N          go on drawing seeds for N minutes
   --events N           give up at a seed that takes more than N events; 4,000,000 is the default
-  --memory MB          give up when more than MB of memory are in use; 3072 is the default
+  --memory MB          give up when more than MB of memory are in use, in equal parts by the
+                       workers; 3072 is the default
+  --workers N          play in N threads; one for each processor is the default. The report is the
+                       same for any number, times apart; 1 plays in the first thread
   --report json        print one JSON object as the last line of standard output
   --trace FILE         with --scenario or --seed: write what happened, one JSON object a line;
                        without them: the same as --replay FILE
@@ -57,6 +62,7 @@ const MOST_SEED = 2 ** 31 - 1;
 /** A run that needs more than this does not end. */
 const MOST_EVENTS = 4_000_000;
 const MOST_MEMORY_MB = 3072;
+const MOST_WORKERS = 256;
 
 /** Reads a command line; a text says what is wrong with it. */
 export function parseOptions(
@@ -88,6 +94,7 @@ const VALUES: ReadonlySet<string> = new Set([
   "--profile",
   "--events",
   "--memory",
+  "--workers",
   "--seeds",
   "--seed",
   "--minutes",
@@ -122,7 +129,8 @@ function check(
   const minutes = positive(values, "--minutes", 24 * 60);
   const events = whole(values, "--events", 1, 1e12) ?? MOST_EVENTS;
   const memory = whole(values, "--memory", 1, 1e6) ?? MOST_MEMORY_MB;
-  for (const number of [seeds, seed, minutes, events, memory]) {
+  const workers = whole(values, "--workers", 1, MOST_WORKERS) ?? navigator.hardwareConcurrency;
+  for (const number of [seeds, seed, minutes, events, memory, workers]) {
     if (typeof number === "string") return number;
   }
   if (seeds !== undefined && minutes !== undefined) {
@@ -139,6 +147,7 @@ function check(
     profile,
     events: events as number,
     bytes: memory as number * 2 ** 20,
+    workers: workers as number,
     seeds: seeds as number | undefined,
     seed: seed as number | undefined,
     minutes: minutes as number | undefined,

@@ -6,13 +6,13 @@
 import { deriveSeed, seeded } from "../../runtime/random.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { Clients } from "./clients.ts";
-import type { Coverage } from "./coverage.ts";
+import type { Coverage, RunCoverage } from "./coverage.ts";
 import type { Violation } from "./hub.ts";
 import type { InvariantDefinition } from "./invariant.ts";
 import { Recorder } from "./recorder.ts";
 import type { Casting, ProfileName, Scenario } from "./scenario.ts";
 import { Stage, type StageParts } from "./stage.ts";
-import type { Strikes } from "./strikes.ts";
+import type { StrikeCounts } from "./strikes.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import type { TraceEvent } from "./trace.ts";
 
@@ -26,6 +26,8 @@ export interface RunParts extends Pick<StageParts, "operator" | "publicKey"> {
   readonly profile?: ProfileName | undefined;
   /** It is given up when it takes more events of the virtual clock. */
   readonly mostEvents?: number;
+  /** It is given up when the heap of this thread is larger. */
+  readonly mostBytes?: number;
 }
 
 /** What came of a seed. */
@@ -43,7 +45,8 @@ export interface SeedResult {
   /** Requests: made, acknowledged, refused, repeated. */
   readonly requests: Readonly<Record<string, number>>;
   /** How often each fault was injected, and what it did. */
-  readonly strikes: Strikes;
+  readonly strikes: StrikeCounts;
+  readonly coverage: RunCoverage;
   /** Why it was given up before its end; undefined: it was not. */
   readonly unfinished: string | undefined;
 }
@@ -54,6 +57,10 @@ export const LIVENESS_MS = 60_000;
 const START_MS = 130_000;
 /** Time for late copies to arrive before the stores are looked at. */
 const SETTLE_MS = 300;
+/** A supervisor waits no longer until it starts a role again. */
+const RESTART_MS = 10_000;
+/** Events between two looks at how much memory is in use. */
+const MEMORY_LOOKS = 20_000;
 
 /** What a seed draws; with a profile of one's own, everything else is as drawn. */
 export function draw(
@@ -92,7 +99,7 @@ export async function runSeed(
     replaced: parts.replaced ?? new Map(),
     recorder: (now) => new Recorder(now, lines),
   });
-  const play = new Play(stage, parts.mostEvents ?? Infinity);
+  const play = new Play(stage, parts);
   const unfinished = await play.run();
   const { scheduler } = stage.system;
   return {
@@ -106,6 +113,7 @@ export async function runSeed(
     violations: await judge(stage),
     requests: play.requests,
     strikes: stage.struck,
+    coverage: parts.coverage.end(),
     unfinished,
   };
 }
@@ -125,8 +133,14 @@ async function judge(stage: Stage): Promise<readonly Violation[]> {
 
 class Play {
   readonly #clients: Clients | undefined;
+  readonly #mostEvents: number;
+  readonly #mostBytes: number;
+  #looks = 0;
+  #heapBytes = 0;
 
-  constructor(private readonly stage: Stage, private readonly mostEvents: number) {
+  constructor(private readonly stage: Stage, { mostEvents, mostBytes }: RunParts) {
+    this.#mostEvents = mostEvents ?? Infinity;
+    this.#mostBytes = mostBytes ?? Infinity;
     const { load } = stage.parts.casting;
     if (load !== undefined) this.#clients = new Clients(stage, load);
   }
@@ -173,8 +187,16 @@ class Play {
 
   #gaveUp(): string {
     const { now, scheduler } = this.stage.system;
-    return `more than ${this.mostEvents} events by ${now.toFixed(0)} ms of virtual time, ` +
-      `${scheduler.size} to come`;
+    const what = this.#heapBytes > this.#mostBytes
+      ? `${Math.round(this.#heapBytes / 2 ** 20)} MB of memory are in use`
+      : `more than ${this.#mostEvents} events`;
+    return `${what} by ${now.toFixed(0)} ms of virtual time, ${scheduler.size} to come`;
+  }
+
+  get #tooMuch(): boolean {
+    if (++this.#looks % MEMORY_LOOKS === 0) this.#heapBytes = Deno.memoryUsage().heapUsed;
+    return this.stage.system.scheduler.taken > this.#mostEvents ||
+      this.#heapBytes > this.#mostBytes;
   }
 
   /** Lets time pass until a condition holds or something is wrong; false: it takes too much. */
@@ -183,10 +205,9 @@ class Play {
     const { scheduler } = system;
     const limit = system.now + limitMs;
     const over = () =>
-      holds() || this.#failed || scheduler.taken > this.mostEvents ||
-      (scheduler.next() ?? Infinity) > limit;
+      holds() || this.#failed || this.#tooMuch || (scheduler.next() ?? Infinity) > limit;
     await system.when(over, limitMs);
-    return scheduler.taken <= this.mostEvents;
+    return !this.#tooMuch;
   }
 
   /** Liveness: what is open ends. */
@@ -219,9 +240,13 @@ class Play {
     await this.#pass(() => done, LIVENESS_MS);
   }
 
-  /** An orderly stop finds no problem in a healthy cluster. */
+  /** An orderly stop finds no problem in a healthy cluster: one whose roles have been started again. */
   async #stop(): Promise<void> {
     const { stage } = this;
+    const { spawner } = stage.system;
+    const healthy = () => stage.addresses.every((it) => spawner.process(it) !== undefined);
+    if (!await this.#pass(healthy, RESTART_MS)) return;
+    await stage.system.advance(SETTLE_MS);
     const problems = await stage.system.until(stage.company.stop(), 120_000);
     if (problems.length > 0) stage.hub.fail("orderly_stop", problems.join("; "));
   }

@@ -32,6 +32,9 @@ export interface Strike {
   struck: number;
 }
 
+/** The counts alone: what another thread hands on. */
+export type StrikeCounts = Pick<Strikes, "faults" | "shapes" | "lostTail">;
+
 /** Counts of one run, or of many. */
 export class Strikes {
   readonly faults: Record<Fault, Strike> = Object.fromEntries(
@@ -57,7 +60,7 @@ export class Strikes {
   }
 
   /** Adds those of another run. */
-  add(other: Strikes): void {
+  add(other: StrikeCounts): void {
     for (const fault of FAULTS) {
       const [sum, more] = [this.faults[fault], other.faults[fault]];
       sum.runs += more.runs;

@@ -46,7 +46,8 @@ export function act(
     case Act.DELIVER:
       return deliver(hosts, state, process);
     case Act.LOSE:
-      if (!world.network.lose(state, process)) world.network.take(state, process);
+      if (world.network.mayLose(state, process)) world.network.lose(state, process);
+      else world.network.take(state, process);
       return undefined;
     case Act.SYNC:
       return isCoordinator ? coordinator.sync(state) : participant.sync(state, process);

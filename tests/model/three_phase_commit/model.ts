@@ -159,7 +159,7 @@ const DOES_NOT_LEAD = new Set(["none", "committed", "aborted"]);
 type Attempt = (kind: number, process?: number, argument?: number) => void;
 
 function canLose({ world }: Hosts, state: Words, message: number): boolean {
-  return world.network.lose(state.slice(), message);
+  return world.network.mayLose(state, message);
 }
 
 /** What a process does by itself. */

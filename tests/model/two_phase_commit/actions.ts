@@ -6,7 +6,7 @@
 import type { Move, Words } from "../../../runtime/checker/model.ts";
 import type { MachineStep } from "../../../runtime/checker/record.ts";
 import type { Hosts } from "./rules.ts";
-import { Fact, FACTS } from "./world.ts";
+import { Ahead, Fact, FACTS } from "./world.ts";
 
 /** Kinds of actions. */
 export const Act = {
@@ -27,6 +27,7 @@ export const Act = {
   CRASH: 14,
   CRASH_HOLDER: 15,
   PROBE: 16,
+  AHEAD: 17,
 } as const;
 
 /** An action as a number. */
@@ -49,6 +50,13 @@ export function act(
   const { coordinator, participant, holder } = hosts;
   switch (kind) {
     case Act.DELIVER:
+      hosts.world.network.take(state, index);
+      return deliver(hosts, state, index);
+    case Act.LOSE:
+      hosts.world.network.lose(state, index);
+      return undefined;
+    case Act.DOUBLE:
+      hosts.world.network.double(state, index);
       return deliver(hosts, state, index);
     case Act.SYNC_LOG:
       return coordinator.sync(state);
@@ -71,6 +79,8 @@ export function act(
       return participant.announce(state, index);
     case Act.CLIENT_ABORT:
       return coordinator.step(state, { type: "abort" });
+    case Act.AHEAD:
+      return coordinator.aheadEnds(state, argument);
     case Act.CRASH_COORDINATOR:
       state[FACTS]! += 1 << Fact.COORDINATOR_CRASHES;
       return coordinator.crash(state, argument);
@@ -87,11 +97,10 @@ export function act(
 
 /** What the machines do in an action. */
 export function stepsOf(hosts: Hosts, state: Words, action: number): readonly MachineStep[] {
-  const { recorder, network } = hosts.world;
+  const { recorder } = hosts.world;
   const { kind, index, argument } = parts(action);
   const next = state.slice();
   recorder.start();
-  if (kind === Act.DOUBLE) network.double(next, index);
   act(hosts, next, kind, index, argument);
   return recorder.stop();
 }
@@ -99,7 +108,6 @@ export function stepsOf(hosts: Hosts, state: Words, action: number): readonly Ma
 function deliver(hosts: Hosts, state: Words, message: number): string | undefined {
   const { world, coordinator, participant, holder } = hosts;
   const { type, to, index, asker } = world.messages[message]!;
-  world.network.take(state, message);
   if (to === "coordinator") return coordinator.receive(state, type, index);
   if (to.startsWith("holder")) return holder.receive(state, type, index);
   return participant.receive(state, type, index, asker ?? index);
@@ -119,7 +127,11 @@ export function tell(hosts: Hosts, state: Words, action: number): Move {
     case Act.LOSE:
     case Act.DOUBLE: {
       const { type, from, to } = world.messages[index]!;
-      const fate = ["is received by", "is lost on its way to", "is doubled on its way to"][kind]!;
+      const fate = [
+        "is received by",
+        "is lost on its way to",
+        "stays on its way and is received by",
+      ][kind]!;
       return { from, to, type, text: `${type} of ${from} ${fate} ${to}` };
     }
     case Act.SYNC_LOG:
@@ -142,6 +154,10 @@ export function tell(hosts: Hosts, state: Words, action: number): Move {
       return own(at, "announce", "a later transaction says that this one is over");
     case Act.CLIENT_ABORT:
       return own("coordinator", "abort", "the client asks for an abort");
+    case Act.AHEAD: {
+      const end = argument === Ahead.COMMITTED ? "commits" : "aborts";
+      return own("coordinator", "ahead", `the transaction that a vote depends on ${end}`);
+    }
     case Act.CRASH_COORDINATOR: {
       const pending = coordinator.pending(state) - argument;
       return own("coordinator", "crash", `crashes and starts again; records: ${lost(pending)}`);

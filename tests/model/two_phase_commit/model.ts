@@ -14,6 +14,7 @@ import { type Hosts, invariants, possibilities } from "./rules.ts";
 import { show } from "./show.ts";
 import { canonizer } from "./symmetry.ts";
 import {
+  Ahead,
   type CommitOptions,
   COORDINATOR,
   Copy,
@@ -36,6 +37,7 @@ export function commitModel(name: string, options: CommitOptions): Model {
   };
   const { participants, holders, network, crashes, losses, duplicates } = options;
   const isSet = network === "set";
+  const covers = (a: Words, b: Words) => world.network.covers(a, b);
   return {
     name,
     width: world.width,
@@ -43,11 +45,11 @@ export function commitModel(name: string, options: CommitOptions): Model {
       participants,
       holders,
       network,
-      losses_per_channel: isSet ? "any" : losses,
-      duplicates_per_channel: isSet ? "any" : duplicates,
+      losses_per_channel: losses === Infinity ? "any" : losses,
+      duplicates_per_channel: duplicates === Infinity ? "any" : duplicates,
       crashes,
       timeouts: "any",
-      symmetry: true,
+      symmetry: !options.dependent,
       goals: participants > 2 ? "one way to each" : "from every state on the way",
     },
     initial: () => {
@@ -57,7 +59,11 @@ export function commitModel(name: string, options: CommitOptions): Model {
       return [state];
     },
     expand: expander(hosts),
-    canonical: canonizer(hosts),
+    ...(options.dependent ? {} : { canonical: canonizer(hosts) }),
+    // On a set, and where nothing is lost, a rule asks what is on its way.
+    ...(isSet || options.faithful
+      ? {}
+      : { covering: { core: world.width - world.network.width, covers } }),
     invariants: invariants(hosts),
     possibilities: possibilities(hosts),
     quickly: participants > 2,
@@ -86,10 +92,17 @@ function actorsOf(
   return actors;
 }
 
+/** When others go on deciding. */
+const deciding: ReadonlySet<number> = new Set([Phase.FAULTS, Phase.KIND, Phase.UNASKED]);
+
 /** Lists what may happen; each action is tried on a copy of the state. */
 function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
   const { world, participant, holder } = hosts;
-  const { participants, holders } = world.options;
+  const { participants, holders, network: kind, duplicates } = world.options;
+  // Without an order, a message that is lost is one that is not received, and one that stays is worth
+  // more than one that is gone: nothing tells them apart, since goals are looked for with nothing on
+  // its way.
+  const stays = kind === "bag" && duplicates === Infinity;
   const next = new Uint16Array(world.width);
   return (state, emit) => {
     const attempt = (kind: number, index = 0, argument = 0) => {
@@ -103,12 +116,20 @@ function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
       world.network.each(state, (message) => {
         const { from, to } = world.messages[message]!;
         const silent = from === "coordinator" || to === "coordinator";
-        if (phase !== Phase.WITHOUT_COORDINATOR || !silent) attempt(Act.DELIVER, message);
-        if (phase === Phase.FAULTS) meddle(hosts, state, next, message, emit);
+        if (phase === Phase.WITHOUT_COORDINATOR && silent) return;
+        if (phase !== Phase.FAULTS || !stays) attempt(Act.DELIVER, message);
+        if (phase !== Phase.FAULTS || kind === "set") return;
+        if (world.network.mayDouble(state, message)) attempt(Act.DOUBLE, message);
+        if (kind === "fifo" && world.network.mayLose(state, message)) attempt(Act.LOSE, message);
       });
     }
     const impatient = phase === Phase.FAULTS || phase === Phase.ALONE;
     if (phase !== Phase.WITHOUT_COORDINATOR) coordinatorSteps(hosts, state, impatient, attempt);
+    if (world.ahead(state) === Ahead.UNDECIDED && deciding.has(phase)) {
+      attempt(Act.AHEAD, 0, Ahead.COMMITTED);
+      // Where nobody refuses any more, that one is not refused either.
+      if (phase !== Phase.UNASKED) attempt(Act.AHEAD, 0, Ahead.ABORTED);
+    }
     for (let i = 0; i < participants; i++) {
       if (participant.pendingCount(state, i) > 0) attempt(Act.SYNC, i);
       const lock = world.lock(state, i);
@@ -172,14 +193,6 @@ function coordinatorSteps(
     for (let i = 0; i < holders; i++) leased ||= (state[world.holder(i) + 1]! & Copy.LEASE) !== 0;
     if (name !== "leaseWait" || !leased) attempt(Act.COORDINATOR_TIMER, 0, event);
   }
-}
-
-/** What goes wrong with a message. */
-function meddle({ world }: Hosts, state: Words, next: Words, message: number, emit: Emit): void {
-  next.set(state);
-  if (world.network.lose(next, message)) emit(number(Act.LOSE, message, 0), next);
-  next.set(state);
-  if (world.network.double(next, message)) emit(number(Act.DOUBLE, message, 0), next);
 }
 
 /** Crashes, and a client that changes its mind. */
