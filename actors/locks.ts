@@ -188,6 +188,9 @@ export class Locks {
     }
     for (const each of waiter.ahead) each.behind.delete(waiter);
     for (const each of waiter.behind) this.#goneAhead(each, waiter);
+    // Once old, it would keep its followers from being collected, and they theirs.
+    waiter.ahead.clear();
+    waiter.behind.clear();
     this.#serve();
   }
 
