@@ -146,8 +146,7 @@ export class Locks {
 
   #enter(waiter: Waiter): void {
     const { owner } = waiter;
-    if (this.#owners.has(owner)) throw new Error(`${owner} has locks already`);
-    this.#owners.set(owner, waiter);
+    if (!this.#owners.add(owner, waiter)) throw new Error(`${owner} has locks already`);
     this.#advance(waiter);
   }
 
@@ -175,9 +174,8 @@ export class Locks {
 
   /** Gives back what an owner holds and takes back what it waits for; nothing if it has none. */
   release(owner: string): void {
-    const waiter = this.#owners.get(owner);
+    const waiter = this.#owners.take(owner);
     if (waiter === undefined) return;
-    this.#owners.delete(owner);
     waiter.gone = true;
     const { keys, held, queued } = waiter;
     for (const key of keys.slice(0, queued ? held + 1 : held)) {

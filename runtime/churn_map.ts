@@ -60,10 +60,20 @@ export class ChurnMap<K extends string | number, V> {
   set(key: K, value: V): this {
     const hash = hashOf(key);
     const known = this.#find(key, hash);
-    if (known !== undefined) {
-      known.value = value;
-      return this;
-    }
+    if (known === undefined) this.#add(key, hash, value);
+    else known.value = value;
+    return this;
+  }
+
+  /** Adds an entry as the newest; false if there is one of this key. */
+  add(key: K, value: V): boolean {
+    const hash = hashOf(key);
+    if (this.#find(key, hash) !== undefined) return false;
+    this.#add(key, hash, value);
+    return true;
+  }
+
+  #add(key: K, hash: number, value: V): void {
     if (this.#size === this.#buckets.length) this.#grow();
     const bucket = hash & this.#buckets.length - 1;
     const older = this.#newest, chained = this.#buckets[bucket];
@@ -73,7 +83,6 @@ export class ChurnMap<K extends string | number, V> {
     else older.newer = entry;
     this.#newest = entry;
     this.#size++;
-    return this;
   }
 
   #grow(): void {
@@ -89,9 +98,18 @@ export class ChurnMap<K extends string | number, V> {
 
   /** Takes an entry out; false if there is none. */
   delete(key: K): boolean {
+    return this.#take(key) !== undefined;
+  }
+
+  /** Takes an entry out and gives its value; undefined if there is none. */
+  take(key: K): V | undefined {
+    return this.#take(key)?.value;
+  }
+
+  #take(key: K): Entry<K, V> | undefined {
     const hash = hashOf(key);
     const entry = this.#find(key, hash);
-    if (entry === undefined) return false;
+    if (entry === undefined) return undefined;
     const bucket = hash & this.#buckets.length - 1;
     const first = this.#buckets[bucket]!;
     if (first === entry) this.#buckets[bucket] = entry.chained;
@@ -107,7 +125,7 @@ export class ChurnMap<K extends string | number, V> {
     else newer.older = older;
     entry.chained = entry.older = entry.newer = undefined;
     this.#size--;
-    return true;
+    return entry;
   }
 
   /** Takes all entries out. */
@@ -154,10 +172,17 @@ function emptyBuckets<K, V>(count: number): (Entry<K, V> | undefined)[] {
   return new Array<Entry<K, V> | undefined>(count).fill(undefined);
 }
 
+/** Characters at the end of a text that differ most: numbers stand there. */
+const TAIL = 12;
+/** Of what is before them, one of so many. */
+const SAMPLED = 4;
+
 /** Of a text as by Fowler, Noll and Vo (FNV-1a); numbers come in a row and spread by themselves. */
 function hashOf(key: string | number): number {
   if (typeof key === "number") return key | 0;
-  let hash = 0x811c9dc5 | 0;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  const tail = Math.max(0, key.length - TAIL);
+  let hash = 0x811c9dc5 ^ key.length, at = key.length - 1;
+  for (; at >= tail; at--) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  for (; at >= 0; at -= SAMPLED) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
   return hash ^ hash >>> 15;
 }

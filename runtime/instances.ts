@@ -95,10 +95,10 @@ export class Instances<
 
   /** Begins a life. @throws {Error} if the key is alive: two lives of one id must never be. */
   create(key: string, input: unknown, facts: F): Instance<F> {
-    if (this.#byKey.has(key)) throw new Error(`${this.#options.engine.id} ${key} is alive already`);
-    const first = this.#options.engine.start(input);
+    const { engine } = this.#options;
+    const first = engine.start(input);
     const life: Life<F> = { key, facts, state: first.state, alive: true, timers: [] };
-    this.#byKey.set(key, life);
+    if (!this.#byKey.add(key, life)) throw new Error(`${engine.id} ${key} is alive already`);
     this.#run(life, undefined, first);
     return life;
   }
