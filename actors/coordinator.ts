@@ -40,6 +40,7 @@ import {
   isVoteYes,
   recoveredFacts,
 } from "./coordinator_facts.ts";
+import { Dependencies } from "./dependencies.ts";
 import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
@@ -64,6 +65,7 @@ class Coordinator implements Role {
   readonly #instances: Instances<CoordinatorFacts, CoordinatorEvent>;
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
+  readonly #dependencies = new Dependencies(() => this.#instances);
   readonly #sequences: Sequences;
   readonly #threePhase: ThreePhaseCoordinator;
   readonly #pauses: Pauses;
@@ -84,6 +86,7 @@ class Coordinator implements Role {
     this.#effects = new CoordinatorEffects({
       ...shared,
       step: (instance, event) => this.#instances.step(instance, event),
+      dependencies: this.#dependencies,
       again: (facts) => this.#again(facts),
     });
     this.#threePhase = new ThreePhaseCoordinator({
@@ -266,14 +269,8 @@ class Coordinator implements Role {
     if (facts.askedAt !== undefined) {
       this.#roundTrip.measured(this.services.clock.now() - facts.askedAt);
     }
-    facts.stores[body.index] = body.store;
-    if (body.index === facts.answerIndex) facts.answer = body.answer;
-    for (const entry of body.entries) facts.entries.add(entry);
-    const holders = body.holders.map((holder) => {
-      const known = facts.holders.findIndex(({ address }) => address === holder.address);
-      return known >= 0 ? known : facts.holders.push(holder) - 1;
-    });
-    this.#instances.step(instance, { type: "voteYes", from: body.index, holders });
+    this.#dependencies.vote(instance, body);
+    if (this.#instances.get(instance.key) === instance) this.#effects.askNext(facts);
   }
 
   #voteNo(body: VoteNo, envelope: Envelope): void {

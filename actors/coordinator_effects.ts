@@ -9,6 +9,7 @@ import { Histogram } from "../runtime/histogram.ts";
 import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import { type CoordinatorFacts, standingOf } from "./coordinator_facts.ts";
+import type { Dependencies } from "./dependencies.ts";
 import type { Sequences } from "./sequences.ts";
 import type { Fate } from "./transact.ts";
 
@@ -30,6 +31,7 @@ export interface CoordinatorParts {
   readonly sequences: Sequences;
   /** Gives an instance an event. */
   readonly step: (instance: Instance<CoordinatorFacts>, event: CoordinatorEvent) => void;
+  readonly dependencies: Dependencies;
   /** Begins an aborted transaction again, if it may still succeed; false if not. */
   readonly again: (facts: CoordinatorFacts) => boolean;
   /** A record was added to the journal. */
@@ -53,7 +55,10 @@ export class CoordinatorEffects {
       journal: (instance, params: { record: CoordinatorRecord["kind"]; forced: boolean }) =>
         this.#journal(instance, params.record, params.forced),
       send: ({ facts }, params: { message: string; to: readonly number[] }) => {
-        for (const index of params.to) this.#send(facts, params.message, index);
+        const inTurn = params.message === "prepare" && facts.chosen > 0;
+        for (const index of inTurn ? firstAsked(facts, params.to) : params.to) {
+          this.#send(facts, params.message, index);
+        }
       },
       sendHolders: ({ facts }, params: HolderParams) => this.#sendHolders(facts, params),
       reply: (instance, params: ReplyParams) => this.reply(instance.facts, params),
@@ -83,6 +88,15 @@ export class CoordinatorEffects {
     const durable = () => this.#parts.step(instance, { type: "journaled", record: "commit" });
     this.#parts.services.journal(record, forced, forced ? durable : undefined);
     this.#parts.written();
+    if (kind === "commit") this.#parts.dependencies.committed(facts);
+    else if (kind === "aborted") this.#parts.dependencies.aborted(facts);
+  }
+
+  /** Asks the next participant, where they are asked one by one and one has voted. */
+  askNext(facts: CoordinatorFacts): void {
+    if (facts.chosen === 0 || facts.record !== undefined) return;
+    const silent = facts.peers.keys().filter((index) => facts.stores[index] === undefined);
+    for (const index of firstAsked(facts, [...silent])) this.#send(facts, "prepare", index);
   }
 
   #send(facts: CoordinatorFacts, message: string, index: number): void {
@@ -139,4 +153,13 @@ export class CoordinatorEffects {
       };
     this.#parts.services.reply(client, fate);
   }
+}
+
+/**
+ * Who of those that have not voted is asked when they are asked one by one, all coordinators in the
+ * same order: transactions that met a conflict take their locks so, and cannot wait for one another
+ * in a circle (Havender 1968, "Avoiding deadlock in multitasking systems").
+ */
+function firstAsked({ peers }: CoordinatorFacts, silent: readonly number[]): number[] {
+  return silent.toSorted((a, b) => peers[a]! < peers[b]! ? -1 : 1).slice(0, 1);
 }

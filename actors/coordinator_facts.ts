@@ -9,8 +9,10 @@ import type {
   LeaseHolder,
   TransactionId,
   TransactionStanding,
+  VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
+import type { Instance } from "../runtime/instances.ts";
 import { hasId, isIndex, isRecord, isStrings } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
 import type { TransactRequest } from "./transact.ts";
@@ -59,6 +61,10 @@ export interface CoordinatorFacts {
   readonly stores: string[];
   readonly holders: LeaseHolder[];
   readonly entries: Set<string>;
+  /** Undecided transactions of this log that must commit before it may. */
+  readonly dependsOn: Set<number>;
+  /** Transactions that wait for this one. */
+  readonly dependents: Instance<CoordinatorFacts>[];
   answer: unknown;
   refusal: Refusal | undefined;
   record: CommitRecord | undefined;
@@ -101,6 +107,17 @@ export function recoveredFacts(record: CommitRecord, now: number): CoordinatorFa
   };
 }
 
+/** Takes note of what a vote says; the indices of the holders it names. */
+export function noteVote(facts: CoordinatorFacts, body: VoteYes): number[] {
+  facts.stores[body.index] = body.store;
+  if (body.index === facts.answerIndex) facts.answer = body.answer;
+  for (const entry of body.entries) facts.entries.add(entry);
+  return body.holders.map((holder) => {
+    const known = facts.holders.findIndex(({ address }) => address === holder.address);
+    return known >= 0 ? known : facts.holders.push(holder) - 1;
+  });
+}
+
 /** What speaks for a transaction when one of a deadlock must be chosen. */
 export function standingOf({ begunAt, chosen, request }: CoordinatorFacts): TransactionStanding {
   return { begunAt: Math.max(0, Math.round(begunAt)), priority: request?.priority ?? 0, chosen };
@@ -122,6 +139,8 @@ function blank(id: TransactionId): CoordinatorFacts {
     stores: [],
     holders: [],
     entries: new Set(),
+    dependsOn: new Set(),
+    dependents: [],
     answer: undefined,
     refusal: undefined,
     record: undefined,
@@ -140,7 +159,9 @@ export function isIndexed(body: unknown): body is Indexed & Record<string, unkno
 export function isVoteYes(body: unknown): boolean {
   return isIndexed(body) && typeof body["store"] === "string" &&
     isStrings(body["entries"]) && Array.isArray(body["holders"]) &&
-    body["holders"].every((h) => isRecord(h) && typeof h["address"] === "string");
+    body["holders"].every((h) => isRecord(h) && typeof h["address"] === "string") &&
+    (body["after"] === undefined ||
+      (Array.isArray(body["after"]) && body["after"].every((sequence) => isIndex(sequence))));
 }
 
 /** Whether a body is of that shape. */

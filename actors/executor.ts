@@ -5,7 +5,7 @@
  */
 import type { Services } from "../runtime/role.ts";
 import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
-import type { Locks } from "./locks.ts";
+import type { LockOptions, Locks } from "./locks.ts";
 import type { LockedRows, Work } from "./participant_facts.ts";
 
 const SEED_BATCH = 20_000;
@@ -13,6 +13,9 @@ const SEEDED = "meta/seeded";
 
 /** Executes a ledger's operations. */
 export class Executor<Op> {
+  /** What undecided transactions will write, by key, the earliest first. */
+  readonly #drafts = new Map<string, { readonly owner: string; readonly value: Value | null }[]>();
+
   constructor(
     private readonly services: Services,
     private readonly ledger: Ledger<Op>,
@@ -21,22 +24,54 @@ export class Executor<Op> {
   ) {}
 
   /**
-   * Locks what the operations touch, in time, and executes them then.
+   * Locks what the operations touch, in time, and executes them then. A refusal is certain: where it
+   * may be due to what an undecided transaction wrote, that one's end is waited for.
    *
    * @param locked called when the locks are held, with the rows and what came of it
+   * @param options whose undecided writes it may build on, and when it began
    */
   begin(
     owner: string,
     work: Work,
     locked: (rows: LockedRows, execution: Execution) => void,
+    options: Pick<LockOptions, "lane" | "since">,
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
+    const { store, clock } = this.services;
+    const read = (key: string): Value | undefined => store.get(key);
+    const settled = this.ledger.settled?.(operations, read, clock.wall());
+    if (settled !== undefined) return settled;
     const keys = this.ledger.keys(operations);
     const shared = this.ledger.sharedKeys?.(operations) ?? [];
-    const granted = () => locked({ keys, shared }, this.#execute(owner, operations));
-    this.locks.acquire(owner, keys, granted, shared);
+    const granted = () => {
+      const execution = this.#execute(owner, operations);
+      const certain = execution.ok || this.locks.dependencies(owner).length === 0;
+      if (certain) locked({ keys, shared }, execution);
+      else this.locks.whenAlone(owner, granted);
+    };
+    this.locks.acquire(owner, keys, granted, { ...options, shared });
     return undefined;
+  }
+
+  /** Lets the next of its lane build on what an owner of locks will write, if it commits. */
+  draft(owner: string, { puts }: Writes): void {
+    for (const [key, value] of puts) {
+      const drafts = this.#drafts.get(key);
+      if (drafts === undefined) this.#drafts.set(key, [{ owner, value }]);
+      else drafts.push({ owner, value });
+    }
+    this.locks.letFollow(owner);
+  }
+
+  /** Gives back the locks of an owner: its drafts are rows now, or nothing. */
+  release(owner: string, writes: Writes | undefined): void {
+    for (const [key] of writes?.puts ?? []) {
+      const left = this.#drafts.get(key)?.filter((draft) => draft.owner !== owner) ?? [];
+      if (left.length > 0) this.#drafts.set(key, left);
+      else this.#drafts.delete(key);
+    }
+    this.locks.release(owner);
   }
 
   /** Why operations may not be run by a protocol that a partition makes decide twice, if so. */
@@ -63,7 +98,10 @@ export class Executor<Op> {
 
   #execute(owner: string, operations: readonly Op[]): Execution {
     const { store, clock } = this.services;
-    const read = (key: string): Value | undefined => store.get(key);
+    const read = (key: string): Value | undefined => {
+      const draft = this.#drafts.get(key)?.at(-1);
+      return draft === undefined ? store.get(key) : draft.value ?? undefined;
+    };
     const result = this.ledger.execute(operations, read, clock.wall());
     if (!result.ok) return result;
     const violated = this.ledger.verify?.(result.writes, read, operations);

@@ -29,6 +29,7 @@ import {
 } from "./open_transactions.ts";
 import {
   bareFacts,
+  entangled,
   type ParticipantConfig,
   type ParticipantFacts,
   recoveredFacts,
@@ -60,7 +61,7 @@ export interface HeuristicsParts {
   /** How long an answer is waited for, in ms. */
   readonly waitMs: () => number;
   readonly apply: (writes: Writes) => void;
-  readonly release: (key: string) => void;
+  readonly release: (key: string, writes: Writes | undefined) => void;
   readonly find: (id: TransactionId) => Instance<ParticipantFacts> | undefined;
   readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
   /** A record was added to the journal. */
@@ -184,6 +185,14 @@ export class Heuristics {
       const message = `${key} is not in doubt at ${this.#parts.services.address}: it is ${state}`;
       return { ok: false, code: "notInDoubt", message } satisfies ResolveReply;
     }
+    const others = entangled(participant.facts, decision).map(this.#parts.find)
+      .filter((it) => it !== undefined && this.#stateOf(it) === "inDoubt");
+    if (others.length > 0) {
+      const which = decision === "commit" ? "it builds on" : "built on it";
+      const names = others.map((it) => it!.key).join(", ");
+      const message = `${key}: decide about what ${which} first: ${names}`;
+      return { ok: false, code: "dependent", message } satisfies ResolveReply;
+    }
     const at = this.#parts.services.clock.wall();
     const record: HeuristicRecord = { kind: "heuristic", id, decision, operator, reason, at };
     const instance = this.#create({ record, participant, asker, refusal: "" });
@@ -245,13 +254,12 @@ export class Heuristics {
   #complete({ participant }: Facts, { decision }: HeuristicEffects["complete"]): void {
     if (decision === "commit") this.#parts.apply(participant.facts.writes!);
     this.#parts.participants.drop(participant);
-    this.#parts.release(participant.key);
+    this.#parts.release(participant.key, participant.facts.writes);
   }
 
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {
     const { services } = this.#parts;
-    const { record } = instance.facts;
-    const { id } = record;
+    const { record, record: { id } } = instance.facts;
     if (kind === "heuristic") {
       this.#audit.write(record, "open");
       const text = `${instance.key}: heuristic ${record.decision} by ${record.operator}`;
@@ -259,11 +267,8 @@ export class Heuristics {
     }
     const outcome = { kind: kind === "commit" ? "committed" : "aborted", id } as const;
     const told = kind === "heuristic" ? "heuristic" : "settled";
-    services.journal(
-      kind === "heuristic" ? record : outcome,
-      true,
-      () => this.#instances.step(instance, { type: "journaled", record: told }),
-    );
+    const durable = () => this.#instances.step(instance, { type: "journaled", record: told });
+    services.journal(kind === "heuristic" ? record : outcome, true, durable);
     this.#parts.written();
   }
 

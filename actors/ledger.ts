@@ -68,6 +68,13 @@ export interface Ledger<Op> {
    */
   sharedKeys?(operations: readonly Op[]): readonly string[];
   /**
+   * Why operations are refused whatever undecided transactions may write, such as a request that was
+   * answered before: looked for in committed rows before any lock is asked for. Not given: nothing is.
+   *
+   * @param nowMs as in `execute`
+   */
+  settled?(operations: readonly Op[], read: Read, nowMs: number): Refusal | undefined;
+  /**
    * Work out the writes, under the locks. Later operations see the effect of earlier ones.
    *
    * @param nowMs The participant's wall clock, in milliseconds since 1970.

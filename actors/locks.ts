@@ -1,8 +1,17 @@
 /**
- * Record locks of one participant, shared or exclusive, granted first come, first served.
+ * Record locks of one participant, shared or exclusive, granted in the order in which their owners
+ * began: one that had to give way and is tried again keeps its place, so that each is the first at
+ * last. Where all began at once, first come is first served.
  *
- * Nobody overtakes: a reader that would fit beside the present holders waits all the same behind a
- * writer that came before it, or writers would starve.
+ * Nobody else overtakes: a reader that would fit beside the present holders waits all the same behind
+ * a writer that began before it, or writers would starve.
+ *
+ * Owners of one *lane* may follow one another: once an owner has worked out what it writes, the next
+ * of its lane may hold the same keys and build on that, on the condition that the first one commits
+ * (Graefe et al. 2013, "Controlled Lock Violation", section 3). Whoever lets owners into a lane must
+ * see to that; {@link Locks.dependencies} says on whom an owner depends. Any order between two
+ * counts, that of a writer after a reader as well, so that orders at different tables cannot
+ * contradict one another.
  *
  * An owner asks for all its keys at once, each in the strongest mode it will need, and takes them in
  * key order. So locks are never upgraded, and owners of one table never deadlock with each other.
@@ -10,33 +19,18 @@
  *
  * @module
  */
-
-interface Waiter {
-  readonly owner: string;
-  readonly keys: readonly string[];
-  /** Keys that others may hold at the same time; all of them: `"all"`. */
-  readonly shared: ReadonlySet<string> | "all";
-  /** How many of `keys` it holds: it waits for the next. */
-  held: number;
-  /** It stands in the queue of that next key. */
-  queued: boolean;
-  /** It has given back what it held; queues may still name it. */
-  gone: boolean;
-  readonly granted: () => void;
-  /** Gives the keys back as soon as `granted` has run. */
-  readonly passing: boolean;
-}
-
-/** Who holds a key, and who waits for it: in order, from `head` on. */
-interface Queue {
-  readonly holders: Set<Waiter>;
-  /** Whether the holders let others hold it as well. */
-  shared: boolean;
-  waiters: Waiter[];
-  head: number;
-  /** How many of those behind the head have gone. */
-  gone: number;
-}
+import {
+  emptyQueue,
+  fits,
+  hold,
+  isNext,
+  isShared,
+  leave,
+  line,
+  newWaiter,
+  type Queue,
+  type Waiter,
+} from "./lock_queue.ts";
 
 /** One owner waits for another. */
 export interface LockWait {
@@ -46,9 +40,21 @@ export interface LockWait {
   readonly holder: string;
   /** For what. */
   readonly key: string;
+  /** It has what it wants, and waits for the holder's decision only: see {@link Locks.letFollow}. */
+  readonly follows: boolean;
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** How locks are asked for. */
+export interface LockOptions {
+  /** Keys that are only read: owners that only read may hold them together. */
+  readonly shared?: readonly string[];
+  /** It may follow owners of the same lane; not given: it follows nobody. */
+  readonly lane?: string;
+  /** When it began, in cluster ms; the earlier goes first. */
+  readonly since?: number;
+}
 
 /** A table of locks. */
 export class Locks {
@@ -80,39 +86,66 @@ export class Locks {
    * Locks all keys for an owner and calls `granted` then, at once if nothing is in the way.
    *
    * @param keys sorted, each once
-   * @param shared those of the keys that are only read: owners that only read may hold them together
    * @throws {Error} if the owner holds or waits for locks already
    */
   acquire(
     owner: string,
     keys: readonly string[],
     granted: () => void,
-    shared: readonly string[] = [],
+    { shared = [], lane, since = 0 }: LockOptions = {},
   ): void {
     const only = shared.length === 0 ? NONE : new Set(shared);
-    this.#enter(owner, keys, only, granted, false);
+    this.#enter(newWaiter({ owner, keys, shared: only, granted, lane, since }));
+  }
+
+  /** Lets others of its lane follow an owner, if it holds all its keys: what it writes is known. */
+  letFollow(owner: string): void {
+    const waiter = this.#owners.get(owner);
+    if (waiter === undefined || waiter.lane === undefined || waiter.followable) return;
+    if (waiter.held < waiter.keys.length) return;
+    waiter.followable = true;
+    for (const key of waiter.keys) {
+      const queue = this.#queues.get(key)!;
+      queue.unready--;
+      if (queue.head < queue.waiters.length) this.#moveOn(key, queue);
+    }
+    this.#serve();
+  }
+
+  /** Whom an owner follows, the nearest of each key: these must commit before it may. */
+  dependencies(owner: string): string[] {
+    return [...this.#owners.get(owner)?.ahead ?? []].map((each) => each.owner);
+  }
+
+  /** Who follows an owner, the nearest of each key. */
+  followers(owner: string): string[] {
+    return [...this.#owners.get(owner)?.behind ?? []].map((each) => each.owner);
+  }
+
+  /** Calls `alone` when an owner follows nobody any more; it must follow somebody. */
+  whenAlone(owner: string, alone: () => void): void {
+    this.#owners.get(owner)!.alone = alone;
+    this.contended();
   }
 
   /**
    * Calls `read` when nobody holds any of the keys exclusively, behind those who wait already.
    *
+   * @param since as in {@link LockOptions}
    * @returns gives up the wait; does nothing after it
    */
-  whenFree(keys: readonly string[], read: () => void): () => void {
+  whenFree(keys: readonly string[], read: () => void, since = 0): () => void {
     const owner = `reader ${this.#readers++}`;
-    this.#enter(owner, [...keys].sort(), "all", read, true);
+    const sorted = [...keys].sort();
+    this.#enter(
+      newWaiter({ owner, keys: sorted, shared: "all", granted: read, since, passing: true }),
+    );
     return () => this.release(owner);
   }
 
-  #enter(
-    owner: string,
-    keys: readonly string[],
-    shared: Waiter["shared"],
-    granted: () => void,
-    passing: boolean,
-  ): void {
+  #enter(waiter: Waiter): void {
+    const { owner } = waiter;
     if (this.#owners.has(owner)) throw new Error(`${owner} has locks already`);
-    const waiter = { owner, keys, shared, held: 0, queued: false, gone: false, granted, passing };
     this.#owners.set(owner, waiter);
     this.#advance(waiter);
   }
@@ -126,14 +159,15 @@ export class Locks {
       }
       if (queue.holders.has(waiter)) {
         waiter.queued = false; // Its turn came while it waited.
-      } else if (queue.head === queue.waiters.length && fits(queue, waiter, key)) {
+      } else if (isNext(queue, waiter) && fits(queue, waiter, key)) {
         hold(queue, waiter, key);
       } else {
-        queue.waiters.push(waiter);
+        line(queue, waiter);
         waiter.queued = true;
         return this.contended();
       }
     }
+    if (waiter.ahead.size > 0) this.contended();
     waiter.granted();
     if (waiter.passing) this.release(waiter.owner);
   }
@@ -147,10 +181,23 @@ export class Locks {
     const { keys, held, queued } = waiter;
     for (const key of keys.slice(0, queued ? held + 1 : held)) {
       const queue = this.#queues.get(key)!;
-      if (!queue.holders.delete(waiter)) queue.gone++;
+      if (queue.holders.delete(waiter)) leave(queue, waiter, key);
+      else queue.gone++;
       this.#moveOn(key, queue);
     }
+    for (const each of waiter.ahead) each.behind.delete(waiter);
+    for (const each of waiter.behind) this.#goneAhead(each, waiter);
     this.#serve();
+  }
+
+  /** Whom it follows has gone: it follows those that one followed, if they are still there. */
+  #goneAhead(waiter: Waiter, gone: Waiter): void {
+    waiter.ahead.delete(gone);
+    for (const each of gone.ahead) {
+      waiter.ahead.add(each);
+      each.behind.add(waiter);
+    }
+    if (waiter.ahead.size === 0 && waiter.alone !== undefined) this.#turns.push(waiter);
   }
 
   /** Lets those at the head of a queue hold its key whose turn it is: one writer, or readers. */
@@ -178,7 +225,11 @@ export class Locks {
     try {
       for (let turn = 0; turn < this.#turns.length; turn++) {
         const waiter = this.#turns[turn]!;
-        if (!waiter.gone) this.#advance(waiter);
+        if (waiter.gone) continue;
+        const { alone } = waiter;
+        waiter.alone = undefined;
+        if (alone === undefined) this.#advance(waiter);
+        else alone();
       }
     } finally {
       this.#turns.length = 0;
@@ -205,15 +256,20 @@ export class Locks {
   /**
    * Who waits for whom, among owners that `acquire`d: a reader that stands between two of them is
    * left out, and the one waits for the other. Of those that stand in line before a waiter only the
-   * nearest are named, for they wait for the others.
+   * nearest are named, for they wait for the others. Who follows another waits for it too.
    */
   waits(): LockWait[] {
     const ahead = this.#ahead();
     const waits: LockWait[] = [];
+    for (const { owner: waiter, keys, ahead } of this.#owners.values()) {
+      for (const { owner: holder } of ahead) {
+        waits.push({ waiter, holder, key: keys[0]!, follows: true });
+      }
+    }
     for (const [waiter, { key }] of ahead) {
       if (waiter.passing) continue;
       for (const holder of owners(waiter, ahead)) {
-        waits.push({ waiter: waiter.owner, holder: holder.owner, key });
+        waits.push({ waiter: waiter.owner, holder: holder.owner, key, follows: false });
       }
     }
     return waits;
@@ -224,7 +280,7 @@ export class Locks {
     const found = new Map<Waiter, Ahead>();
     for (const [key, queue] of this.#queues) {
       let group: Waiter[] = [...queue.holders];
-      let sharing = queue.shared;
+      let sharing = queue.writers === 0;
       let before: readonly Waiter[] = [];
       for (const waiter of queue.waiters.slice(queue.head)) {
         if (waiter.gone) continue;
@@ -240,27 +296,9 @@ export class Locks {
   }
 }
 
-function emptyQueue(): Queue {
-  return { holders: new Set(), shared: false, waiters: [], head: 0, gone: 0 };
-}
-
 interface Ahead {
   readonly key: string;
   readonly before: readonly Waiter[];
-}
-
-function isShared({ shared }: Waiter, key: string): boolean {
-  return shared === "all" || shared.has(key);
-}
-
-/** Whether a waiter can hold the key beside those who do. */
-function fits(queue: Queue, waiter: Waiter, key: string): boolean {
-  return queue.holders.size === 0 || (queue.shared && isShared(waiter, key));
-}
-
-function hold(queue: Queue, waiter: Waiter, key: string): void {
-  queue.holders.add(waiter);
-  queue.shared = isShared(waiter, key);
 }
 
 /** The owners that someone waits for, readers followed to those they wait for themselves. */

@@ -73,8 +73,11 @@ export type ResolveReply =
   | { readonly ok: true }
   | {
     readonly ok: false;
-    /** `known`: somebody knows the decision, or is about to take it. */
-    readonly code: "known" | "notInDoubt" | "unreachable";
+    /**
+     * `known`: somebody knows the decision, or is about to take it; `dependent`: others that are not
+     * decided either must be resolved first.
+     */
+    readonly code: "known" | "notInDoubt" | "dependent" | "unreachable";
     /** A sentence for people. */
     readonly message: string;
   };

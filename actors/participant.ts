@@ -98,6 +98,7 @@ class Participant<Op> implements Role {
     this.#effects = new ParticipantEffects({
       ...rows,
       step: (instance, event) => this.#instances.step(instance, event),
+      find: (owner) => this.#instances.get(owner)?.facts,
     });
     this.#instances = new Instances<ParticipantFacts, ParticipantEvent>({
       engine: services.engine(participant),
@@ -107,10 +108,9 @@ class Participant<Op> implements Role {
       observe: () => services.observe(),
       done: ({ facts }) => this.#watermarks.delete(facts.id),
     });
-    this.#watermarks = new Watermarks(
-      (instance) => this.#step(instance, { type: "forget" }),
-      (log, lowest) => this.#threePhase.raise(log, lowest),
-    );
+    const forget = (instance: Instance<ParticipantFacts>) =>
+      this.#step(instance, { type: "forget" });
+    this.#watermarks = new Watermarks(forget, (log, at) => this.#threePhase.raise(log, at));
     this.#reader = new Reader({
       services,
       ledger,
@@ -152,7 +152,7 @@ class Participant<Op> implements Role {
       participants: this.#instances,
       waitMs: () => this.#roundTrip.waitMs,
       apply: (writes) => this.#executor.apply(writes),
-      release: (key) => this.#locks.release(key),
+      release: (key, writes) => this.#executor.release(key, writes),
       find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
       begin: (facts) => this.#begin(facts),
       written: () => this.#checkpoints.written(),

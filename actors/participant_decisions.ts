@@ -103,11 +103,25 @@ export class Decisions {
         facts.coordinator = envelope.from;
         facts.you = body.you;
       }
-      return this.#parts.step(instance, { type: "commit", sameStore });
+      return this.#commitInOrder(instance, sameStore);
     }
     if (!sameStore) return this.#unknownCommit(body, envelope);
     const { id, you: index } = body;
     this.#parts.services.send(envelope.from, "ack", { id, index }, { urgent: true });
+  }
+
+  /** What it was built on has committed, or it could not have: it is told first if it does not know. */
+  #commitInOrder(last: Instance<ParticipantFacts>, sameStore: boolean): void {
+    const { known } = this.#parts.watermarks.log(last.facts.id.log);
+    const order = new Set([last]);
+    for (const { facts } of order) {
+      for (const sequence of facts.after) {
+        const ahead = known.get(sequence);
+        if (ahead !== undefined) order.add(ahead);
+      }
+    }
+    const inOrder = [...order].sort((a, b) => a.facts.turn - b.facts.turn);
+    for (const instance of inOrder) this.#parts.step(instance, { type: "commit", sameStore });
   }
 
   /** It was voted for here, and there is no trace of it: this store has lost what it promised. */

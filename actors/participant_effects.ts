@@ -4,7 +4,7 @@
  * @module
  */
 import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
-import type { ParticipantRecord } from "../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord, TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Executor } from "./executor.ts";
@@ -22,10 +22,12 @@ type ForcedKind = Extract<ParticipantEvent, { type: "journaled" }>["record"];
 export interface ParticipantParts {
   readonly services: Services;
   readonly locks: Locks;
-  readonly executor: Pick<Executor<never>, "begin" | "apply">;
+  readonly executor: Pick<Executor<never>, "begin" | "apply" | "draft" | "release">;
   readonly leases: () => Leases;
   /** Gives an instance an event. */
   readonly step: (instance: Instance<ParticipantFacts>, event: ParticipantEvent) => void;
+  /** What is known of an owner of locks. */
+  readonly find: (owner: string) => ParticipantFacts | undefined;
   /** A record was added to the journal. */
   readonly written: () => void;
 }
@@ -35,6 +37,7 @@ export class ParticipantEffects {
   readonly #parts: ParticipantParts;
   /** Transactions applied so far. */
   committed = 0;
+  #turns = 0;
 
   constructor(parts: ParticipantParts) {
     this.#parts = parts;
@@ -46,9 +49,10 @@ export class ParticipantEffects {
     return {
       acquire: (instance) => this.#acquire(instance),
       withdraw: ({ key }) => this.#parts.locks.release(key),
-      release: ({ key }) => this.#parts.locks.release(key),
+      release: ({ key, facts }) => this.#parts.executor.release(key, facts.writes),
       apply: ({ facts }) => {
         this.#parts.executor.apply(facts.writes!);
+        for (const { after } of facts.followers) after.delete(facts.id.sequence);
         this.committed++;
       },
       journal: (instance, params: { record: ParticipantRecord["kind"]; forced: boolean }) =>
@@ -59,17 +63,22 @@ export class ParticipantEffects {
 
   #acquire(instance: Instance<ParticipantFacts>): void {
     const { facts, key } = instance;
+    const options = { lane: facts.id.log, since: facts.standing.begunAt };
     if (facts.record !== undefined) {
       // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
-      const granted = () => this.#parts.step(instance, { type: "granted" });
-      return this.#parts.locks.acquire(key, facts.keys, granted, facts.shared);
+      const granted = () => {
+        this.#follow(instance);
+        this.#parts.step(instance, { type: "granted" });
+      };
+      const { keys, shared } = facts;
+      return this.#parts.locks.acquire(key, keys, granted, { ...options, shared });
     }
     const refusal = this.#parts.executor.begin(key, facts.work, ({ keys, shared }, execution) => {
       facts.keys = keys;
       facts.shared = shared;
       if (execution.ok) this.#grant(instance, execution);
       else this.#refuse(instance, execution.reason);
-    });
+    }, options);
     if (refusal !== undefined) this.#refuse(instance, refusal);
   }
 
@@ -79,6 +88,7 @@ export class ParticipantEffects {
     const { id, coordinator, peers, you, epoch, keys, shared } = facts;
     facts.writes = writes;
     facts.grantedAt = this.#parts.services.clock.wall();
+    for (const id of this.#follow(instance)) facts.after.add(id.sequence);
     facts.record = {
       kind: "prepared",
       id,
@@ -95,8 +105,18 @@ export class ParticipantEffects {
       answer,
       entries,
       holders: this.#parts.leases().holders(entries, this.#parts.services.clock.now()),
+      ...(facts.after.size === 0 ? {} : { after: [...facts.after] }),
     };
     this.#parts.step(instance, { type: "granted" });
+  }
+
+  /** Takes its place behind those it builds on, and lets others build on it. */
+  #follow({ key, facts }: Instance<ParticipantFacts>): TransactionId[] {
+    facts.turn = ++this.#turns;
+    const ahead = this.#parts.locks.dependencies(key).map((owner) => this.#parts.find(owner)!);
+    for (const each of ahead) each.followers.push(facts);
+    this.#parts.executor.draft(key, facts.writes!);
+    return ahead.map(({ id }) => id);
   }
 
   #refuse(instance: Instance<ParticipantFacts>, refusal: Refusal): void {

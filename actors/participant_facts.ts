@@ -5,6 +5,7 @@
  */
 import type {
   Inquiry,
+  Outcome,
   Prepare,
   PreparedRecord,
   TransactionId,
@@ -78,6 +79,15 @@ export interface ParticipantFacts {
   shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /**
+   * Transactions of the same log on whose drafts it built, and that have not committed here: it may
+   * commit only if they do.
+   */
+  readonly after: Set<number>;
+  /** Those that built on its own. */
+  readonly followers: ParticipantFacts[];
+  /** Its place in the order in which locks were granted. */
+  turn: number;
   /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
   grantedAt: number | undefined;
   /** What a commit will write. */
@@ -106,6 +116,9 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     keys: [],
     shared: [],
     record: undefined,
+    after: new Set(),
+    followers: [],
+    turn: 0,
     grantedAt: undefined,
     writes: undefined,
     refusal: undefined,
@@ -136,12 +149,21 @@ export type PreparedEffect = {
   readonly at?: number;
 };
 
+/**
+ * Transactions that must be decided here before this one is decided by hand: a row holds what they
+ * wrote in order, so none commits before, and none aborts under another.
+ */
+export function entangled(facts: ParticipantFacts, decision: Outcome): TransactionId[] {
+  if (decision === "abort") return facts.followers.map(({ id }) => id);
+  return [...facts.after].map((sequence) => ({ log: facts.id.log, sequence }));
+}
+
 /** Of a transaction that is in doubt after a restart. */
 export function recoveredFacts(record: PreparedRecord): ParticipantFacts {
   const { id, coordinator, peers, you, epoch } = record;
   const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
   const locked = { keys, shared, writes };
-  const own = { coordinator, peers: [...peers], you, epoch };
+  const own = { coordinator, peers: [...peers], you, epoch, after: new Set(record.after) };
   return { ...bareFacts(id), ...own, record, grantedAt, ...locked, recovered: true };
 }
 

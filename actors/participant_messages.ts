@@ -47,7 +47,8 @@ function tellCoordinator(
   switch (params.message) {
     case "voteYes": {
       const { answer, holders, entries } = record!;
-      return void send({ id, index, store: store(), answer, holders, entries });
+      const after = facts.after.size === 0 ? {} : { after: [...facts.after] };
+      return void send({ id, index, store: store(), answer, holders, entries, ...after });
     }
     case "voteNo": {
       const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };

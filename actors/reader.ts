@@ -66,6 +66,7 @@ export class Reader {
     envelope: Envelope,
     rows: Map<string, Value | null>,
     mine: Set<string>,
+    since = this.parts.services.clock.now(),
   ): void {
     const { services, ledger, locks, shards } = this.parts;
     let waiting = true;
@@ -79,10 +80,10 @@ export class Reader {
       const more = local.filter((key) => !mine.has(key));
       if (more.length > 0) {
         for (const key of more) mine.add(key);
-        return this.#read(request, envelope, rows, mine);
+        return this.#read(request, envelope, rows, mine, since);
       }
       services.reply(envelope, this.#answer(request, rows, needed));
-    });
+    }, since);
     // A row may stay in doubt for long, and its readers must not pile up: nobody waits for a read
     // whose deadline has passed.
     const { deadline } = envelope.metadata;

@@ -96,13 +96,13 @@ export class ThreePhaseEffects {
     const { locks, executor } = this.parts;
     const granted = () => this.step(instance, { type: "granted" });
     if (facts.record !== undefined) {
-      return locks.acquire(key, facts.rows.keys, granted, facts.rows.shared);
+      return locks.acquire(key, facts.rows.keys, granted, { shared: facts.rows.shared });
     }
     const refusal = executor.unfit(facts.work, this.parts.config.synchronous ?? false) ??
       executor.begin(key, facts.work, (rows, execution) => {
         facts.rows = rows;
         this.#executed(instance, execution);
-      });
+      }, { since: this.parts.services.clock.now() });
     if (refusal !== undefined) this.#refuse(instance, refusal);
   }
 

@@ -16,6 +16,11 @@ import type { Locks, LockWait } from "./locks.ts";
 
 /** Time between two looks at the lock table while somebody waits, in ms. */
 export const LOOK_MS = 20;
+/**
+ * Who follows another that is not decided has what it wants, and that is no news; so many looks later
+ * it may be part of a circle.
+ */
+const LONG_FOLLOWED = 10;
 /** Of so many looks one is reported whether there is news or not. */
 const SIGN_EVERY = 25;
 /** Most edges in one message: a frame has its limits. */
@@ -47,8 +52,8 @@ export class WaitReports {
       },
     },
   };
-  /** Who was waiting, and for which key, at the last look. */
-  #seen = new Map<string, string>();
+  /** Who was waiting at the last look, by what for, and at how many looks before it. */
+  #seen = new Map<string, number>();
   /** By waiter and holder: what the detector has been told. */
   #told = new Map<string, LockWait>();
   #timer: Timer | undefined;
@@ -72,7 +77,10 @@ export class WaitReports {
   #look(): void {
     this.#report(false, ++this.#looks % SIGN_EVERY === 0 && this.#told.size > 0);
     const { locks } = this.parts;
-    this.#seen = new Map(locks.waits().map(({ waiter, key }) => [waiter, key]));
+    const seen = this.#seen;
+    this.#seen = new Map(
+      locks.waits().map((wait) => [name(wait), (seen.get(name(wait)) ?? 0) + 1]),
+    );
     if (this.#seen.size > 0 || locks.waiting > 0) this.contended();
   }
 
@@ -81,7 +89,10 @@ export class WaitReports {
     const now = new Map<string, LockWait>();
     for (const wait of this.parts.locks.waits()) {
       // Whoever was not there at the last look has not waited for long.
-      if (this.#seen.get(wait.waiter) === wait.key) now.set(`${wait.waiter} ${wait.holder}`, wait);
+      const least = wait.follows ? LONG_FOLLOWED : 1;
+      if ((this.#seen.get(name(wait)) ?? 0) >= least) {
+        now.set(`${wait.waiter} ${wait.holder}`, wait);
+      }
     }
     const added = [...now].filter(([edge]) => full || !this.#told.has(edge)).map(([, wait]) =>
       wait
@@ -118,6 +129,10 @@ export class WaitReports {
     const resource = key.slice(0, MOST_RESOURCE);
     return { waiter: standing(waiter), holder: standing(holder), resource };
   }
+}
+
+function name({ waiter, holder, key, follows }: LockWait): string {
+  return follows ? `${waiter} after ${holder}` : `${waiter} ${key}`;
 }
 
 function isRefresh(body: unknown): boolean {

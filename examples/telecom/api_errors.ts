@@ -58,7 +58,8 @@ export type ErrorName =
   | "batch_too_large"
   | "condition_failed"
   | "decision_known"
-  | "not_in_doubt";
+  | "not_in_doubt"
+  | "depends_on_others";
 
 /** The table: every error by name. */
 export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
@@ -97,6 +98,7 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   protocol_refused: none(-32018, "The transaction may not be decided by three-phase commit"),
   decision_known: none(-32019, "The decision is known, or is being made"),
   not_in_doubt: none(-32020, "The transaction is not in doubt"),
+  depends_on_others: none(-32021, "Others that are not decided must be resolved first"),
 };
 
 /** An error as it goes to a client. */

@@ -135,8 +135,10 @@ interface Step {
 
 function perform(operation: Operation, draft: Draft): Step {
   switch (operation.op) {
-    case "claim-key":
-      return claim(operation, draft);
+    case "claim-key": {
+      const refusal = usedBefore(operation, (key) => draft.get(key), draft.nowMs);
+      return refusal === undefined ? {} : { refusal };
+    }
     case "debit":
     case "credit":
       return postAgainstContra(operation, draft);
@@ -160,20 +162,29 @@ function perform(operation: Operation, draft: Draft): Step {
 
 type Of<K extends Operation["op"]> = Extract<Operation, { op: K }>;
 
-function claim(operation: Of<"claim-key">, draft: Draft): Step {
-  const key = claimKeyOf(operation);
-  const first = draft.get(key) as KeyRow | undefined;
-  if (first === undefined || isExpired(key, first, draft.nowMs)) return {};
-  if (first.hash !== operation.hash) {
-    return {
-      refusal: refuse(
-        "key_reused",
-        `Cannot use idempotency key ${JSON.stringify(operation.key)} again with other arguments`,
-      ),
-    };
+/** Requests whose idempotency key is in use already: nothing can change that any more. */
+export function settled(
+  operations: readonly Operation[],
+  read: Read,
+  nowMs: number,
+): Refusal | undefined {
+  for (const operation of operations) {
+    const refusal = operation.op === "claim-key" ? usedBefore(operation, read, nowMs) : undefined;
+    if (refusal !== undefined) return refusal;
   }
-  const message = `Idempotency key ${JSON.stringify(operation.key)} was answered before`;
-  return { refusal: { code: "duplicate", message, answer: first.answer } };
+  return undefined;
+}
+
+function usedBefore(claim: Of<"claim-key">, read: Read, nowMs: number): Refusal | undefined {
+  const key = claimKeyOf(claim);
+  const first = read(key) as KeyRow | undefined;
+  if (first === undefined || isExpired(key, first, nowMs)) return undefined;
+  const name = `idempotency key ${JSON.stringify(claim.key)}`;
+  if (first.hash !== claim.hash) {
+    return refuse("key_reused", `Cannot use ${name} again with other arguments`);
+  }
+  const message = `The ${name} was answered before`;
+  return { code: "duplicate", message, answer: first.answer };
 }
 
 /** Add to an account's balance, within its limits; `change` is in cents, of either sign. */

@@ -18,6 +18,7 @@ type OperatorCall = Extract<Call, { kind: "operator" }>;
 const ERRORS: Readonly<Record<string, ErrorName>> = {
   known: "decision_known",
   notInDoubt: "not_in_doubt",
+  dependent: "depends_on_others",
   unreachable: "timeout",
 };
 

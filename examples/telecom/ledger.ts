@@ -7,7 +7,7 @@
  * @module
  */
 import type { Ledger } from "../../actors/ledger.ts";
-import { execute, keysOf, sharedKeysOf } from "./execution.ts";
+import { execute, keysOf, settled, sharedKeysOf } from "./execution.ts";
 import { isOverBalances, type Operation, parseOperations } from "./operations.ts";
 import { entryOf, isClaimQuery, isReadQuery, readKeys } from "./reads.ts";
 import { isExpired, seedSubscribers, shardName, shardOfKey } from "./rows.ts";
@@ -20,6 +20,7 @@ export const telecomLedger: Ledger<Operation> = {
   parse: parseOperations,
   keys: (operations) => [...new Set(operations.flatMap(keysOf))].sort(),
   sharedKeys: sharedKeysOf,
+  settled,
   execute,
   verify: verifyWrites,
   needsSynchrony: (operations) => operations.some(isOverBalances),

@@ -45,6 +45,6 @@ export const operatorMethods: { readonly [M in FaultMethod | OperatorMethod]: Me
     params: object({ id: transactionId, decision, reason }),
     result: object({ id: transactionId, decision, participants: addresses }),
     roles: operator,
-    errors: ["decision_known", "not_in_doubt"],
+    errors: ["decision_known", "not_in_doubt", "depends_on_others"],
   },
 };

@@ -2,8 +2,8 @@
  * What a detector has been told, put together: who waits for whom, everywhere.
  *
  * Reports are numbered by their reporter. One that is older than what is known is dropped, whatever
- * it says; one that does not follow the last one shows that something was lost, and the edges stay
- * as they are until a full report replaces them. An edge that names a finished transaction is a
+ * it says; one that does not follow the last one shows that something was lost or overtaken, and waits
+ * for it, or for a full report that replaces all; the edges stay as they are meanwhile. An edge that names a finished transaction is a
  * phantom and is left out, also when it is reported later.
  *
  * @module
@@ -12,8 +12,8 @@ import type { Edge, Standing, Wait, Waits } from "./messages.ts";
 import type { Merits } from "./victims.ts";
 
 /**
- * What became of a report: `gap`, something before it is missing, so it was not taken; `part`, it
- * is kept until the rest has come.
+ * What became of a report: `gap`, something before it is missing, so it waits; `part`, it is kept
+ * until the rest has come.
  */
 export type Reception = "taken" | "part" | "stale" | "gap";
 
@@ -23,8 +23,16 @@ interface Reporter {
   /** By waiter, then by holder. */
   waits: Map<string, Map<string, Wait>>;
   /** Parts of which the last has not come. */
-  parts: Pick<Waits, "full" | "added" | "removed">[];
+  parts: Report[];
+  /** Those that came before one that they follow, by number. */
+  early: Map<number, Report>;
 }
+
+/** A report of waits. */
+export type Report = Omit<Waits, "type" | "heard">;
+
+/** How many reports are kept that came too early; more than one full report has parts. */
+const EARLY_KEPT = 64;
 
 /** How many finished transactions are remembered: late reports of older ones are not to be expected. */
 const FINISHED_KEPT = 10_000;
@@ -39,24 +47,26 @@ export class WaitForGraph {
    *
    * @param incarnation of the reporter: a restarted one counts anew and has forgotten its waiters
    */
-  take(reporter: string, incarnation: number, report: Omit<Waits, "type" | "heard">): Reception {
+  take(reporter: string, incarnation: number, report: Report): Reception {
     let known = this.#reporters.get(reporter);
     if (known === undefined || incarnation > known.incarnation) {
-      known = { incarnation, number: -1, waits: new Map(), parts: [] };
+      known = { incarnation, number: -1, waits: new Map(), parts: [], early: new Map() };
       this.#reporters.set(reporter, known);
     }
     if (incarnation < known.incarnation || report.number <= known.number) return "stale";
-    if (!report.full && report.number !== known.number + 1) return "gap";
-    known.number = report.number;
-    if (report.full) known.parts = [];
-    known.parts.push(report);
-    if (report.more === true) return "part";
-    for (const { full, added, removed } of known.parts.splice(0)) {
-      if (full) known.waits = new Map();
-      for (const [waiter, holder] of removed) remove(known, waiter, holder);
-      for (const wait of added) add(known, wait);
+    if (!report.full && report.number !== known.number + 1) {
+      if (known.early.size < EARLY_KEPT) known.early.set(report.number, report);
+      return "gap";
     }
-    return "taken";
+    let taken = false;
+    for (let next: Report | undefined = report; next !== undefined;) {
+      taken = takeNext(known, next) || taken;
+      next = known.early.get(known.number + 1);
+    }
+    for (const number of known.early.keys()) {
+      if (number <= known.number) known.early.delete(number);
+    }
+    return taken ? "taken" : "part";
   }
 
   /** A transaction is decided. */
@@ -128,6 +138,20 @@ export class WaitForGraph {
       }
     }
   }
+}
+
+/** Takes the report that comes next, or a full one; whether the edges are new. */
+function takeNext(known: Reporter, report: Report): boolean {
+  known.number = report.number;
+  if (report.full) known.parts = [];
+  known.parts.push(report);
+  if (report.more === true) return false;
+  for (const { full, added, removed } of known.parts.splice(0)) {
+    if (full) known.waits = new Map();
+    for (const [waiter, holder] of removed) remove(known, waiter, holder);
+    for (const wait of added) add(known, wait);
+  }
+  return true;
 }
 
 function add({ waits }: Reporter, wait: Wait): void {

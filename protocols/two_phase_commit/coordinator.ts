@@ -8,6 +8,12 @@
  * The decision rule is that of Gray and Lamport 2006, "Consensus on Transaction Commit", section 3:
  * commit only if all are prepared, abort whenever one refuses or the coordinator loses patience.
  *
+ * A vote may be given on condition: the participant let the transaction build on rows of another one
+ * of the same log that is not decided, and it may commit only if that one does (Larson et al. 2011,
+ * "High-Performance Concurrency Control Mechanisms for Main-Memory Databases", section 2.7, on commit
+ * dependencies; Graefe et al. 2013, "Controlled Lock Violation"). Its commit record follows the other
+ * one's in the log, so it is never durable without it.
+ *
  * Edges that keep leased copies of an entry being changed are *volatile* participants: they are asked
  * to hold, and waited for no longer than their leases run (Gray and Cheriton 1989, "Leases").
  *
@@ -15,13 +21,21 @@
  * | ------------------------------------ | ------------- | --------------------------- | ------------ |
  * | `voteYes` `voteNo` `ack` `inquiry`   | participant   | `prepare` `commit` `abort`  | participants |
  * | `held`                               | holder        | `hold` `release`            | holders      |
- * | `begin` `abort` `recovered`          | host          | `reply` `forget`            | host         |
+ * | `begin` `abort` `recovered` `dependenciesMet` | host | `reply` `forget`            | host         |
  * | `journaled`                          | journal       | `journal`                   | journal      |
  *
  * @module
  */
 import { assign, setup } from "xstate";
 import { backoffMs, missing, type ProtocolMachine, range, union } from "../machine_types.ts";
+import {
+  allHolders,
+  type Args,
+  completesVotes,
+  isDependent,
+  isLastHeld,
+  isParticipant,
+} from "./coordinator_guards.ts";
 import type {
   CoordinatorContext,
   CoordinatorEffects,
@@ -32,26 +46,6 @@ import type {
 import type { Outcome } from "./messages.ts";
 
 export type * from "./coordinator_types.ts";
-
-type Args = { readonly context: CoordinatorContext; readonly event: CoordinatorEvent };
-
-function isParticipant({ context, event }: Args): boolean {
-  return "from" in event && Number.isInteger(event.from) && event.from >= 0 &&
-    event.from < context.participants;
-}
-
-/** Whether this vote is the last one missing. */
-function completesVotes(args: Args): boolean {
-  const { context, event } = args;
-  return isParticipant(args) && event.type === "voteYes" &&
-    union(context.yes, [event.from]).length === context.participants;
-}
-
-function allHolders({ context, event }: Args): readonly number[] {
-  return event.type === "voteYes" || event.type === "recovered"
-    ? union(context.holders, event.holders)
-    : context.holders;
-}
 
 function replyAborted(reason: "timeout" | "requested", retryable: boolean) {
   return { type: "reply", params: { outcome: "aborted", retryable, reason } } as const;
@@ -100,12 +94,14 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
     reply: (_, _params: CoordinatorEffects["reply"]) => {},
     forget: () => {},
     reject: () => {},
-    countVote: assign(({ context, event }) =>
-      event.type !== "voteYes" ? {} : {
-        yes: union(context.yes, [event.from]),
-        holders: union(context.holders, event.holders),
+    countVote: assign((args) =>
+      args.event.type !== "voteYes" ? {} : {
+        yes: union(args.context.yes, [args.event.from]),
+        holders: allHolders(args),
+        dependent: isDependent(args),
       }
     ),
+    clearDependent: assign({ dependent: false }),
     countHeld: assign(({ context, event }) =>
       event.type === "held" ? { held: union(context.held, [event.from]) } : {}
     ),
@@ -122,10 +118,11 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
     isParticipant,
     isLastVote: completesVotes,
     isLastVoteOfHeldEntry: (args) => completesVotes(args) && allHolders(args).length > 0,
+    isLastVoteOfDependent: (args) => completesVotes(args) && isDependent(args),
+    isDependent,
     isHolder: ({ context, event }) => event.type === "held" && context.holders.includes(event.from),
-    isLastHeld: ({ context, event }) =>
-      event.type === "held" && context.holders.includes(event.from) &&
-      union(context.held, [event.from]).length === context.holders.length,
+    isLastHeld,
+    isLastHeldOfDependent: (args) => isLastHeld(args) && isDependent(args),
     isLastAck: (args) =>
       isParticipant(args) && args.event.type === "ack" &&
       union(args.context.acked, [args.event.from]).length === args.context.participants,
@@ -138,7 +135,15 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
   },
 }).createMachine({
   id: "twoPhaseCommit.coordinator",
-  context: ({ input }) => ({ ...input, yes: [], holders: [], held: [], acked: [], attempt: 0 }),
+  context: ({ input }) => ({
+    ...input,
+    yes: [],
+    holders: [],
+    held: [],
+    acked: [],
+    dependent: false,
+    attempt: 0,
+  }),
   initial: "idle",
   on: { "*": { actions: "reject" } }, // XState drops strays in silence.
   states: {
@@ -158,6 +163,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       on: {
         voteYes: [
           { guard: "isLastVoteOfHeldEntry", target: "holding", actions: "countVote" },
+          { guard: "isLastVoteOfDependent", target: "depending" },
           { guard: "isLastVote", target: "deciding" },
           { guard: "isParticipant", actions: "countVote" }, // A repeated vote counts once.
         ],
@@ -174,6 +180,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
           },
         },
         abort: { target: "aborted", actions: replyRequested },
+        dependenciesMet: { actions: "clearDependent" },
         inquiry: {}, // From a voter in doubt: undecided, and the decision will be the answer.
       },
       initial: "asking",
@@ -195,13 +202,20 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
     // seen the new one elsewhere. The voters hold their locks, so no new lease is granted meanwhile.
     holding: {
       exit: "resetAttempt",
-      after: { leaseWait: "deciding" }, // Whoever has not answered may no longer trust its copy.
+      after: {
+        leaseWait: [ // Whoever has not answered may no longer trust its copy.
+          { guard: "isDependent", target: "depending" },
+          { target: "deciding" },
+        ],
+      },
       on: {
         held: [
+          { guard: "isLastHeldOfDependent", target: "depending" },
           { guard: "isLastHeld", target: "deciding" },
           { guard: "isHolder", actions: "countHeld" },
         ],
         abort: { target: "aborted", actions: replyRequested }, // Nothing is decided yet.
+        dependenciesMet: { actions: "clearDependent" },
         voteNo: {}, // Said before a crash, lost with the memory, and followed by a durable yes.
         voteYes: {}, // A vote sent twice; leases it might name were in the first one too.
         inquiry: {}, // Undecided: the decision will be the answer.
@@ -221,6 +235,20 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
       },
     },
 
+    // All is ready, and others must commit first. Those may wait for this one in a circle, by way of
+    // other participants: the deadlock detector sees that, and patience has an end besides.
+    depending: {
+      after: { voteTimeout: { target: "aborted", actions: replyAborted("timeout", true) } },
+      on: {
+        dependenciesMet: "deciding",
+        abort: { target: "aborted", actions: replyRequested }, // Nothing is decided yet.
+        voteNo: {}, // As in holding.
+        voteYes: {}, // A vote sent twice: it was counted with what it depends on.
+        held: {}, // Sent twice, or by a holder whose lease was waited out.
+        inquiry: {}, // The decision will be the answer.
+      },
+    },
+
     deciding: {
       entry: { type: "journal", params: { record: "commit", forced: true } },
       on: {
@@ -232,7 +260,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
         abort: {}, // Too late: the decision may already be durable.
         voteYes: {}, // A vote sent twice.
         voteNo: {}, // As in holding.
-        held: {}, // Sent twice, or by a holder whose lease was waited out.
+        held: {}, // As in depending.
         inquiry: {}, // The decision will be the answer.
       },
     },

@@ -29,6 +29,8 @@ export type CoordinatorContext = CoordinatorInput & {
   readonly held: readonly number[];
   /** The participants that have acknowledged the commit. */
   readonly acked: readonly number[];
+  /** Whether a vote was given on the condition that transactions commit which are not decided yet. */
+  readonly dependent: boolean;
   /** How often the present state's message was sent again, up to `maxBackoff`. */
   readonly attempt: number;
 };
@@ -38,9 +40,20 @@ export type CoordinatorEvent =
   | { readonly type: "begin" }
   /** A commit record without `ended` was found; `holders` are those it names. */
   | { readonly type: "recovered"; readonly holders: readonly number[] }
-  | { readonly type: "voteYes"; readonly from: number; readonly holders: readonly number[] }
+  /** `dependent`: as in the context, of all votes so far; default false. */
+  | {
+    readonly type: "voteYes";
+    readonly from: number;
+    readonly holders: readonly number[];
+    readonly dependent?: boolean;
+  }
+  /** The commits of all transactions it depends on are in the log, durable before its own can be. */
+  | { readonly type: "dependenciesMet" }
   | { readonly type: "voteNo"; readonly from: number; readonly retryable: boolean }
-  /** The client or the deadlock detector asks for an abort; `retryable` is passed on, default false. */
+  /**
+   * The client or the deadlock detector asks for an abort, or a transaction it depends on has aborted;
+   * `retryable` is passed on, default false.
+   */
   | { readonly type: "abort"; readonly retryable?: boolean }
   | { readonly type: "held"; readonly from: number }
   | { readonly type: "ack"; readonly from: number }
@@ -77,6 +90,7 @@ export type CoordinatorState =
   | "idle"
   | { preparing: "asking" }
   | { holding: "asking" }
+  | "depending"
   | "deciding"
   | { committing: "telling" }
   | "ended"
@@ -96,6 +110,7 @@ export type CoordinatorTypes = {
     countHeld: unknown;
     countAck: unknown;
     countHolders: unknown;
+    clearDependent: unknown;
     countAttempt: unknown;
     resetAttempt: unknown;
   };
@@ -103,8 +118,11 @@ export type CoordinatorTypes = {
     isParticipant: unknown;
     isLastVote: unknown;
     isLastVoteOfHeldEntry: unknown;
+    isLastVoteOfDependent: unknown;
+    isDependent: unknown;
     isHolder: unknown;
     isLastHeld: unknown;
+    isLastHeldOfDependent: unknown;
     isLastAck: unknown;
     isAwaitedRecord: unknown;
   };

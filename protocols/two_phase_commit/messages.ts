@@ -84,7 +84,7 @@ export type TransactionStanding = {
   readonly chosen: number;
 };
 
-/** A vote that binds: `prepared` is durable in `store` (a UUID). `answer` goes to the client if all commit; `holders` may still read the old `entries` (names of cache entries that change). */
+/** A vote that binds: `prepared` is durable in `store` (a UUID). `answer` goes to the client if all commit; `holders` may still read the old `entries` (names of cache entries that change). `after`: transactions of the same log, undecided here, on whose rows it built: it may commit only if they do. */
 export type VoteYes = {
   readonly type: "voteYes";
   readonly id: TransactionId;
@@ -93,6 +93,7 @@ export type VoteYes = {
   readonly answer?: unknown;
   readonly entries: readonly string[];
   readonly holders: readonly LeaseHolder[];
+  readonly after?: readonly number[];
 };
 
 /** A refusal. `retryable`: the same request under a new id may succeed. */
@@ -221,7 +222,7 @@ export type HeuristicRecord = {
   readonly at: number;
 };
 
-/** The participant's promise to commit if told so. `holders` are in it because a restarted store has forgotten its leases, and its vote must be the same. */
+/** The participant's promise to commit if told so. `holders` are in it because a restarted store has forgotten its leases, and its vote must be the same; `after` as in the vote. */
 export type PreparedRecord = {
   readonly kind: "prepared";
   readonly id: TransactionId;
@@ -235,4 +236,5 @@ export type PreparedRecord = {
   readonly answer?: unknown;
   readonly entries: readonly string[];
   readonly holders: readonly LeaseHolder[];
+  readonly after?: readonly number[];
 };

@@ -31,7 +31,7 @@ export type CoordinatorRecovery = {
 
 /** What a restarted participant knows. */
 export type ParticipantRecovery = {
-  /** Voted yes (or about to), outcome unknown, by log and sequence: `recovered` as `inDoubt`. Their locks are taken again before anything else is served. */
+  /** Voted yes (or about to), outcome unknown, by log and sequence, but none before one that it was built on: `recovered` as `inDoubt`, in this order. Their locks are taken again before anything else is served. */
   readonly inDoubt: readonly PreparedRecord[];
   /** Decided by an operator, the real outcome unknown still: they hold no locks, and go on asking. */
   readonly heuristics: readonly HeuristicRecovery[];
@@ -87,6 +87,20 @@ export function retainedByCoordinator(
   return reservedUpTo === 0 ? [] : [{ kind: "reserved", upTo: reservedUpTo }, ...committing];
 }
 
+/** Promises by log and sequence, but each behind those it was built on, as the locks were granted. */
+function inOrder(promises: readonly PreparedRecord[]): PreparedRecord[] {
+  const unplaced = new Map(promises.toSorted(byId).map((it) => [formatTransactionId(it.id), it]));
+  const placed: PreparedRecord[] = [];
+  const place = (promise: PreparedRecord | undefined): void => {
+    if (promise === undefined || !unplaced.delete(formatTransactionId(promise.id))) return;
+    const { id: { log }, after = [] } = promise;
+    for (const sequence of after) place(unplaced.get(formatTransactionId({ log, sequence })));
+    placed.push(promise);
+  };
+  for (const promise of unplaced.values()) place(promise);
+  return placed;
+}
+
 /**
  * Recovers a participant from its journal.
  *
@@ -97,7 +111,7 @@ export function retainedByCoordinator(
 export function recoverParticipant(records: readonly ParticipantRecord[]): ParticipantRecovery {
   const { prepared, outcomes, lowest, decided } = readParticipant(records);
   const open = [...prepared].filter(([key]) => !outcomes.has(key));
-  const inDoubt = open.filter(([key]) => !decided.has(key)).map(([, record]) => record).sort(byId);
+  const inDoubt = inOrder(open.filter(([key]) => !decided.has(key)).map(([, record]) => record));
   const heuristics = open.filter(([key]) => decided.has(key))
     .map(([key, prepared]) => ({ heuristic: decided.get(key)!, prepared }))
     .sort((a, b) => byId(a.prepared, b.prepared));

@@ -31,6 +31,10 @@ export interface Scope {
   readonly voted?: boolean;
   /** Whether it begins when, moreover, one is pre-committed and the coordinator has failed. */
   readonly orphaned?: boolean;
+  /** Edges that hold copies, of `two_phase_commit/dependent`. */
+  readonly holders?: number;
+  /** Whether nothing is lost or doubled, and nobody crashes. */
+  readonly faithful?: boolean;
   /** Rules of two-phase commit in place of those that ship. */
   readonly rules?: Partial<Rules>;
 }
@@ -84,6 +88,28 @@ const holders: Entry = {
     }),
 };
 
+const dependent: Entry = {
+  summary: "the same where a vote depends on another transaction, which may commit or abort",
+  options: ["participants", "network", "crashes"],
+  build: (machines, scope) => {
+    const { participants = 2, network = "set", crashes = 1, faithful = false } = scope;
+    return commitModel("two_phase_commit/dependent", {
+      participants,
+      holders: scope.holders ?? (participants === 1 ? 1 : 0),
+      network: faithful ? "bag" : network,
+      crashes: faithful
+        ? { coordinator: 0, participants: 0, holders: 0, total: 0 }
+        : { coordinator: crashes, participants: crashes, holders: 0, total: crashes },
+      losses: faithful ? 0 : 1,
+      duplicates: faithful ? 0 : 1,
+      dependent: true,
+      faithful,
+      machines,
+      rules: SHIPPED_RULES,
+    });
+  },
+};
+
 function threePhase(name: string, synchronous: boolean, agreement = true): Entry["build"] {
   return (machines, { participants = agreement ? 2 : 1, crashes, voted, orphaned = false }) =>
     threePhaseModel(name, {
@@ -105,6 +131,7 @@ function threePhase(name: string, synchronous: boolean, agreement = true): Entry
 export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["two_phase_commit", twoPhaseCommit],
   ["two_phase_commit/holder", holders],
+  ["two_phase_commit/dependent", dependent],
   ["two_phase_commit/heuristic", {
     summary: "an operator's decision about a doubt, its record, crashes, and the real one",
     options: [],

@@ -129,12 +129,13 @@ Deno.test("a participant tells its waits to the detector only", async () => {
   await scene.forge(PARTICIPANT, "refresh", { round, full: true });
   assertEquals(await scene.forbidden(PARTICIPANT), 1);
   await scene.tell(PARTICIPANT, "prepare", prepare(3));
-  await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), standing: STANDING });
+  const other = { log: "another log", sequence: 4 }; // Of its own log it would follow, not wait.
+  await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), id: other, standing: STANDING });
   await scene.system.advance(30);
   const [first] = scene.said("waits");
   const { added, full, heard } = first!.body as { added: Wait[]; full: boolean; heard?: Round };
   assertEquals([added.length, full, heard], [1, false, undefined]);
-  const own = { id: formatTransactionId({ ...id, sequence: 4 }), coordinator: CLIENT, held: 0 };
+  const own = { id: formatTransactionId(other), coordinator: CLIENT, held: 0 };
   assertEquals(added[0]!.waiter, { ...own, ...STANDING });
   assertEquals(added[0]!.holder.id, formatTransactionId(id));
   await scene.tell(PARTICIPANT, "refresh", { round, full: true });

@@ -5,6 +5,7 @@ import { seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
 import type { Envelope } from "../../runtime/codec.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
 import { CLIENT, defineRole } from "../../runtime/role.ts";
+import type { RoleSpec } from "../../runtime/ports.ts";
 import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 
 const ROGUE = "edge-1/rogue";
@@ -23,6 +24,7 @@ export interface Heard {
 export class Scene implements AsyncDisposable {
   readonly heard: Heard[] = [];
   readonly system: SimulatedSystem;
+  #spec: RoleSpec | undefined;
 
   constructor() {
     const note = (type: string) => ({
@@ -51,6 +53,7 @@ export class Scene implements AsyncDisposable {
       participants: [PARTICIPANT],
       edges: ["edge-1/gateway"],
       detector: CLIENT,
+      overseer: CLIENT,
       lockTimeoutMs: 100,
       inquireMs: 500,
       leaseMs: 1000,
@@ -60,7 +63,8 @@ export class Scene implements AsyncDisposable {
     };
     const module = new URL("../../examples/telecom/participant_role.ts", import.meta.url).href;
     const name = "participant";
-    await this.system.spawn({ address: PARTICIPANT, module, name, config, store: "p" });
+    this.#spec = { address: PARTICIPANT, module, name, config, store: "p" };
+    await this.system.spawn(this.#spec);
     return await this.#withRogue();
   }
 
@@ -78,7 +82,8 @@ export class Scene implements AsyncDisposable {
     };
     const module = new URL("../../actors/coordinator.ts", import.meta.url).href;
     const name = "coordinatorRole";
-    await this.system.spawn({ address: COORDINATOR, module, name, config, store: "c" });
+    this.#spec = { address: COORDINATOR, module, name, config, store: "c" };
+    await this.system.spawn(this.#spec);
     return await this.#withRogue();
   }
 
@@ -87,6 +92,13 @@ export class Scene implements AsyncDisposable {
     await this.system.spawn({ address: ROGUE, module, name: "rogue", config: undefined });
     await this.system.advance(20);
     return this;
+  }
+
+  /** The role under test crashes, and is started again. */
+  async crash(): Promise<void> {
+    this.system.crash(this.#spec!.address);
+    await this.system.restart(this.#spec!);
+    await this.system.advance(20);
   }
 
   /** The rogue says something, and it arrives. */

@@ -125,6 +125,8 @@ Deno.test("a journal with a changed record is refused by its number, and can be 
     const cluster = await RealCluster.start(data, args);
     const posting = { subscriber: "254700000000", amount: 5, idempotencyKey: "once" };
     assertEquals((await cluster.rpc("account.credit", posting)).result.balance, 100_005);
+    // Acknowledged is durable at the coordinator; who reads waits until it is at the participant.
+    await cluster.rpc("account.balance", { subscriber: "254700000000" });
     await cluster.kill(); // An orderly stop would leave nothing but a checkpoint.
     for (const { name } of Deno.readDirSync(data)) {
       if (!name.endsWith(".participant.sqlite")) continue;

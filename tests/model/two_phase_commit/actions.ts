@@ -6,7 +6,7 @@
 import type { Move, Words } from "../../../runtime/checker/model.ts";
 import type { MachineStep } from "../../../runtime/checker/record.ts";
 import type { Hosts } from "./rules.ts";
-import { Fact, FACTS } from "./world.ts";
+import { Ahead, Fact, FACTS } from "./world.ts";
 
 /** Kinds of actions. */
 export const Act = {
@@ -27,6 +27,7 @@ export const Act = {
   CRASH: 14,
   CRASH_HOLDER: 15,
   PROBE: 16,
+  AHEAD: 17,
 } as const;
 
 /** An action as a number. */
@@ -78,6 +79,8 @@ export function act(
       return participant.announce(state, index);
     case Act.CLIENT_ABORT:
       return coordinator.step(state, { type: "abort" });
+    case Act.AHEAD:
+      return coordinator.aheadEnds(state, argument);
     case Act.CRASH_COORDINATOR:
       state[FACTS]! += 1 << Fact.COORDINATOR_CRASHES;
       return coordinator.crash(state, argument);
@@ -151,6 +154,10 @@ export function tell(hosts: Hosts, state: Words, action: number): Move {
       return own(at, "announce", "a later transaction says that this one is over");
     case Act.CLIENT_ABORT:
       return own("coordinator", "abort", "the client asks for an abort");
+    case Act.AHEAD: {
+      const end = argument === Ahead.COMMITTED ? "commits" : "aborts";
+      return own("coordinator", "ahead", `the transaction that a vote depends on ${end}`);
+    }
     case Act.CRASH_COORDINATOR: {
       const pending = coordinator.pending(state) - argument;
       return own("coordinator", "crash", `crashes and starts again; records: ${lost(pending)}`);

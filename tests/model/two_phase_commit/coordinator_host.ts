@@ -12,12 +12,14 @@ import { recoverCoordinator } from "../../../protocols/two_phase_commit/rules.ts
 import { stepFault } from "./coordinator_rules.ts";
 import { backoffOf } from "./participant_host.ts";
 import { pauseFault } from "./participant_rules.ts";
-import { COORDINATOR, Disk, Fact, FACTS, LOG, type World } from "./world.ts";
+import { Ahead, COORDINATOR, Copy, Disk, Fact, FACTS, LOG, Phase, type World } from "./world.ts";
 
 const COMMIT = 1;
 const ENDED = 2;
 const GIVEN_UP = Fact.ABORT | Fact.GIVEN_UP;
 const id = { log: "log", sequence: 0 };
+/** What the host says when a transaction that it depends on has aborted. */
+const RETRY = { type: "abort", retryable: true } as const;
 
 interface Params {
   readonly message: string;
@@ -131,10 +133,16 @@ export class CoordinatorHost {
         if (message === "commit" && !(state[FACTS]! & Fact.COMMIT)) {
           return "no commit is told before it is durable";
         }
+        if (message === "prepare" && to.some((index) => this.#heard(state, index))) {
+          return "who has voted is not asked again";
+        }
         for (const index of to) this.world.send(state, message, index);
         if (message === "abort") state[FACTS]! |= GIVEN_UP;
         return undefined;
       case "sendHolders":
+        if (message === "hold" && to.some((index) => this.#heardHolder(state, index))) {
+          return "who holds is not asked again";
+        }
         for (const index of to) {
           if (message === "hold") this.world.send(state, "hold", index);
           else {
@@ -154,11 +162,35 @@ export class CoordinatorHost {
     return undefined;
   }
 
+  /** Whether a participant has voted yes, and the vote has been received. */
+  #heard(state: Words, index: number): boolean {
+    const { world } = this;
+    return this.#received(state, world.number("voteYes", index)) &&
+      (state[world.disk(index)]! & Disk.PREPARED) !== 0;
+  }
+
+  /** Whether a holder has answered, and the answer has been received. */
+  #heardHolder(state: Words, index: number): boolean {
+    const { world } = this;
+    return this.#received(state, world.number("held", index)) &&
+      (state[world.holder(index) + 1]! & Copy.SUSPENDED) !== 0;
+  }
+
+  /** Whether a message that was sent must have come: where nothing is lost, and it is not on its way. */
+  #received(state: Words, message: number): boolean {
+    const { options, network } = this.world;
+    return options.faithful === true && this.world.phase(state) === Phase.FAULTS &&
+      !network.has(state, message);
+  }
+
   /** `began` and `aborted` are left out: recovery reads neither. */
   #journal(state: Words, record: string): string | undefined {
     const digit = record === "commit" ? COMMIT : record === "ended" ? ENDED : 0;
     if (digit === 0) return undefined;
     if (digit === COMMIT) {
+      if (this.world.ahead(state) !== Ahead.COMMITTED) {
+        return "nobody decides to commit before what it depends on";
+      }
       for (let index = 0; index < this.world.options.participants; index++) {
         if (!(state[this.world.disk(index)]! & (Disk.PREPARED | Disk.COMMITTED | Disk.APPLIED))) {
           return "nobody decides to commit before all have voted yes, durably";
@@ -212,6 +244,10 @@ export class CoordinatorHost {
     for (let i = 0; i < kept; i++) this.#write(state);
     state[LOG]! &= 15;
     state[COORDINATOR] = 0;
+    // What was not decided is aborted, presumed so, and nobody depends on it any more.
+    if (this.world.ahead(state) === Ahead.UNDECIDED) {
+      state[FACTS]! |= Ahead.ABORTED << Fact.AHEAD_SHIFT;
+    }
     // Its client is gone with the connection.
     state[FACTS]! |= Fact.REPLIED;
     const { committing } = recoverCoordinator(this.#recovered[state[LOG]! & 3]!);
@@ -225,6 +261,13 @@ export class CoordinatorHost {
     return this.step(state, { type: "recovered", holders: this.#holders });
   }
 
+  /** The transaction that a vote depends on commits or aborts. */
+  aheadEnds(state: Words, as: number): string | undefined {
+    state[FACTS]! |= as << Fact.AHEAD_SHIFT;
+    if (state[COORDINATOR] === 0 || !(state[FACTS]! & Fact.DEPENDS)) return undefined;
+    return this.step(state, as === Ahead.COMMITTED ? { type: "dependenciesMet" } : RETRY);
+  }
+
   /** A message of a participant or holder. */
   receive(state: Words, type: string, from: number): string | undefined {
     if (state[COORDINATOR] === 0) {
@@ -233,8 +276,13 @@ export class CoordinatorHost {
       return undefined;
     }
     switch (type) {
-      case "voteYes":
-        return this.step(state, { type, from, holders: this.#holders });
+      case "voteYes": {
+        const ahead = this.world.ahead(state);
+        if (from === 0 && ahead === Ahead.ABORTED) return this.step(state, RETRY);
+        if (from === 0 && ahead === Ahead.UNDECIDED) state[FACTS]! |= Fact.DEPENDS;
+        const dependent = (state[FACTS]! & Fact.DEPENDS) !== 0 && ahead === Ahead.UNDECIDED;
+        return this.step(state, { type, from, holders: this.#holders, dependent });
+      }
       case "voteNo":
         return this.step(state, { type, from, retryable: true });
       default:

@@ -14,6 +14,7 @@ import { type Hosts, invariants, possibilities } from "./rules.ts";
 import { show } from "./show.ts";
 import { canonizer } from "./symmetry.ts";
 import {
+  Ahead,
   type CommitOptions,
   COORDINATOR,
   Copy,
@@ -48,7 +49,7 @@ export function commitModel(name: string, options: CommitOptions): Model {
       duplicates_per_channel: duplicates === Infinity ? "any" : duplicates,
       crashes,
       timeouts: "any",
-      symmetry: true,
+      symmetry: !options.dependent,
       goals: participants > 2 ? "one way to each" : "from every state on the way",
     },
     initial: () => {
@@ -58,9 +59,11 @@ export function commitModel(name: string, options: CommitOptions): Model {
       return [state];
     },
     expand: expander(hosts),
-    canonical: canonizer(hosts),
-    // On a set, a rule asks what is on its way.
-    ...(isSet ? {} : { covering: { core: world.width - world.network.width, covers } }),
+    ...(options.dependent ? {} : { canonical: canonizer(hosts) }),
+    // On a set, and where nothing is lost, a rule asks what is on its way.
+    ...(isSet || options.faithful
+      ? {}
+      : { covering: { core: world.width - world.network.width, covers } }),
     invariants: invariants(hosts),
     possibilities: possibilities(hosts),
     quickly: participants > 2,
@@ -88,6 +91,9 @@ function actorsOf(
   for (let i = 0; i < world.options.holders; i++) add(`holder ${i}`, holder.lives);
   return actors;
 }
+
+/** When others go on deciding. */
+const deciding: ReadonlySet<number> = new Set([Phase.FAULTS, Phase.KIND, Phase.UNASKED]);
 
 /** Lists what may happen; each action is tried on a copy of the state. */
 function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
@@ -119,6 +125,11 @@ function expander(hosts: Hosts): (state: Words, emit: Emit) => void {
     }
     const impatient = phase === Phase.FAULTS || phase === Phase.ALONE;
     if (phase !== Phase.WITHOUT_COORDINATOR) coordinatorSteps(hosts, state, impatient, attempt);
+    if (world.ahead(state) === Ahead.UNDECIDED && deciding.has(phase)) {
+      attempt(Act.AHEAD, 0, Ahead.COMMITTED);
+      // Where nobody refuses any more, that one is not refused either.
+      if (phase !== Phase.UNASKED) attempt(Act.AHEAD, 0, Ahead.ABORTED);
+    }
     for (let i = 0; i < participants; i++) {
       if (participant.pendingCount(state, i) > 0) attempt(Act.SYNC, i);
       const lock = world.lock(state, i);

@@ -7,7 +7,18 @@ import type { Invariant, Possibility, Words } from "../../../runtime/checker/mod
 import type { CoordinatorHost } from "./coordinator_host.ts";
 import type { HolderHost } from "./holder_host.ts";
 import type { ParticipantHost } from "./participant_host.ts";
-import { COORDINATOR, Copy, Disk, Fact, FACTS, Lock, LOG, Phase, type World } from "./world.ts";
+import {
+  Ahead,
+  COORDINATOR,
+  Copy,
+  Disk,
+  Fact,
+  FACTS,
+  Lock,
+  LOG,
+  Phase,
+  type World,
+} from "./world.ts";
 
 /** The parts of a model. */
 export interface Hosts {
@@ -76,7 +87,7 @@ export function invariants(hosts: Hosts): readonly Invariant[] {
 function over({ world }: Hosts, state: Words, phase: number): Words {
   const healed = state.slice();
   world.network.clear(healed);
-  healed[FACTS] = healed[FACTS]! & 15 | phase << Fact.PHASE_SHIFT;
+  healed[FACTS] = healed[FACTS]! & Fact.KEPT | phase << Fact.PHASE_SHIFT;
   return healed;
 }
 
@@ -101,12 +112,13 @@ function settles(hosts: Hosts): Possibility {
 function commits(hosts: Hosts): Possibility {
   const { world, participant, coordinator } = hosts;
   const willing = new Set(["none", "acquiring", "preparing", "inDoubt"]);
-  const open = /^(preparing|holding|deciding)/;
+  const open = /^(preparing|holding|depending|deciding)/;
   const UNWILLING = Disk.REFUSED | Disk.ABORTED | Disk.BELOW;
   return {
     name: "if nobody refuses, asks or fails any more the transaction commits",
     from: (state) => {
       if (state[FACTS]! & Fact.ABORT || !open.test(coordinator.describe(state))) return undefined;
+      if (world.ahead(state) === Ahead.ABORTED) return undefined;
       const all = participants(hosts).every((i) =>
         willing.has(participant.describe(state, i)) && !(state[world.disk(i)]! & UNWILLING)
       );
@@ -120,7 +132,7 @@ function commits(hosts: Hosts): Possibility {
 
 function losesPatience(hosts: Hosts): Possibility {
   const { world, participant, coordinator, holder } = hosts;
-  const patient = /^(preparing|holding)/;
+  const patient = /^(preparing|holding|depending)/;
   const waits = (state: Words) =>
     patient.test(coordinator.describe(state)) ||
     participants(hosts).some((i) => participant.describe(state, i) === "acquiring") ||

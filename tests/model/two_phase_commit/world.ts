@@ -49,6 +49,13 @@ export interface CommitOptions {
   /** Losses and duplicates per channel; any number if the network is a set. */
   readonly losses: number;
   readonly duplicates: number;
+  /**
+   * Whether the vote of participant 0 depends on another transaction of the log, which its own
+   * coordinator commits or aborts at any time; default false.
+   */
+  readonly dependent?: boolean;
+  /** Whether nothing is lost or doubled and nobody crashes, so that what was sent is known to come. */
+  readonly faithful?: boolean;
   /** The machines explored: those that ship, or mutants. */
   readonly machines: {
     readonly coordinator: AnyStateMachine;
@@ -80,11 +87,20 @@ export const Fact = {
   GIVEN_UP: 8,
   /** 3 bits for the phase: 0 faults happen, else what is still possible, see {@link Phase}. */
   PHASE_SHIFT: 4,
+  /** A vote was counted while what it depends on was not decided. */
+  DEPENDS: 1 << 7,
   /** 2 bits each for crashes. */
   COORDINATOR_CRASHES: 8,
   PARTICIPANT_CRASHES: 10,
   HOLDER_CRASHES: 12,
+  /** 2 bits for what became of the transaction that a vote depends on: see {@link Ahead}. */
+  AHEAD_SHIFT: 14,
+  /** What is no fault, and stays when faults are over. */
+  KEPT: 15 | 1 << 7 | 3 << 14,
 } as const;
+
+/** What became of the transaction that a vote depends on. */
+export const Ahead = { UNDECIDED: 0, COMMITTED: 1, ABORTED: 2 } as const;
 
 /** What may still happen once faults are over. */
 export const Phase = {
@@ -199,6 +215,11 @@ export class World {
   setLock(state: Words, index: number, lock: number): void {
     const place = this.disk(index);
     state[place] = state[place]! & ~(3 << Disk.LOCK_SHIFT) | lock << Disk.LOCK_SHIFT;
+  }
+
+  /** What became of the transaction that participant 0's vote depends on. */
+  ahead(state: Words): number {
+    return this.options.dependent === true ? state[FACTS]! >> Fact.AHEAD_SHIFT : Ahead.COMMITTED;
   }
 
   phase(state: Words): number {

@@ -63,6 +63,33 @@ Deno.test("parts of a report count together, when the last has come", () => {
   assertEquals(edges(graph), ["a>b", "c>d"]);
 });
 
+Deno.test("reports that overtake one another are put in order", () => {
+  const parts = [
+    report(0, false, [wait("x", "y")]),
+    { ...report(4, true, [wait("a", "b")]), more: true },
+    { ...report(5, false, [wait("b", "c")]), more: true },
+    report(6, false, [wait("c", "d")]),
+    report(7, false, [], [["a", "b"]]),
+  ];
+  const order = fc.shuffledSubarray(parts, { minLength: parts.length });
+  fc.assert(fc.property(order, (shuffled) => {
+    const graph = new WaitForGraph();
+    for (const each of shuffled) graph.take("p", 1, each);
+    assertEquals(edges(graph), ["b>c", "c>d"]);
+  }));
+});
+
+Deno.test("what waits for a lost report is bounded, and a full report ends the wait", () => {
+  const graph = new WaitForGraph();
+  graph.take("p", 1, report(0, true, []));
+  for (let number = 2; number < 1000; number++) {
+    assertEquals(graph.take("p", 1, report(number, false, [wait("a", "b")])), "gap");
+  }
+  assertEquals(graph.take("p", 1, report(1000, true, [wait("c", "d")])), "taken");
+  assertEquals(edges(graph), ["c>d"]);
+  assertEquals(graph.take("p", 1, report(1, false, [wait("e", "f")])), "stale");
+});
+
 Deno.test("a restarted participant has forgotten its waiters; its earlier life is not heard", () => {
   const graph = new WaitForGraph();
   graph.take("p", 1, report(7, true, [wait("a", "b")]));

@@ -13,6 +13,13 @@ const yes = (from: number, ...holders: number[]): CoordinatorEvent => ({
   from,
   holders,
 });
+const yesIf = (from: number, ...holders: number[]): CoordinatorEvent => ({
+  type: "voteYes",
+  from,
+  holders,
+  dependent: true,
+});
+const met: CoordinatorEvent = { type: "dependenciesMet" };
 const no: CoordinatorEvent = { type: "voteNo", from: 1, retryable: true };
 const abort: CoordinatorEvent = { type: "abort" };
 const held = (from: number): CoordinatorEvent => ({ type: "held", from });
@@ -21,10 +28,12 @@ const inquiry = (from: number): CoordinatorEvent => ({ type: "inquiry", from });
 const journaled: CoordinatorEvent = { type: "journaled", record: "commit" };
 const resend = (path: string) => timer<CoordinatorEvent>(coordinator, "resend", path);
 const voteTimeout = timer<CoordinatorEvent>(coordinator, "voteTimeout", "preparing");
+const dependingTimeout = timer<CoordinatorEvent>(coordinator, "voteTimeout", "depending");
 const leaseWait = timer<CoordinatorEvent>(coordinator, "leaseWait", "holding");
 
 const preparing = [begin];
 const holding = [begin, yes(0, 3), yes(1, 5)];
+const depending = [begin, yesIf(0), yes(1)];
 const deciding = [begin, yes(0), yes(1)];
 const committing = [...deciding, journaled];
 const committingHeld = [...holding, leaseWait, journaled];
@@ -154,6 +163,104 @@ const table: Row<CoordinatorEvent>[] = [
     state: "aborted",
     effects: [...cancelBoth, replyAborted("timeout", true), ...abortAll],
   },
+  {
+    description: "a condition of any vote keeps all from being enough",
+    from: [...preparing, yesIf(1)],
+    event: yes(0),
+    state: "depending",
+    effects: [...cancelBoth, "after 100"],
+  },
+  {
+    description: "so does one of the last vote",
+    from: [...preparing, yes(1)],
+    event: yesIf(0),
+    state: "depending",
+    effects: [...cancelBoth, "after 100"],
+  },
+  {
+    description: "conditions that were met before the last vote are forgotten",
+    from: [...preparing, yesIf(1), met],
+    event: yes(0),
+    state: "deciding",
+    effects: [...cancelBoth, journal("commit")],
+  },
+  {
+    description: "holders are asked while conditions are open",
+    from: [...preparing, yesIf(1, 4)],
+    event: yes(0),
+    state: { holding: "asking" },
+    effects: [...cancelBoth, "after 50", hold(4), "after 10"],
+  },
+  {
+    description: "the last holder's answer is not enough either",
+    from: [...preparing, yesIf(1, 4), yes(0)],
+    event: held(4),
+    state: "depending",
+    effects: [...cancelBoth, "after 100"],
+  },
+  {
+    description: "nor is the end of a silent holder's lease",
+    from: [...preparing, yesIf(1, 4), yes(0)],
+    event: leaseWait,
+    state: "depending",
+    effects: [...cancelBoth, "after 100"],
+  },
+  {
+    description: "conditions that were met during a hold are forgotten",
+    from: [...preparing, yesIf(1, 4), yes(0), met],
+    event: held(4),
+    state: "deciding",
+    effects: [...cancelBoth, journal("commit")],
+  },
+  {
+    description: "the decision follows the last commit it depends on",
+    from: depending,
+    event: met,
+    state: "deciding",
+    effects: ["cancel", journal("commit")],
+  },
+  {
+    description: "it aborts with those it depends on, and may be tried again",
+    from: depending,
+    event: { type: "abort", retryable: true },
+    state: "aborted",
+    effects: ["cancel", replyAborted("requested", true), ...abortAll],
+  },
+  {
+    description: "a client may withdraw while others decide",
+    from: depending,
+    event: abort,
+    state: "aborted",
+    effects: ["cancel", replyAborted("requested", false), ...abortAll],
+  },
+  {
+    description: "patience with others ends too",
+    from: depending,
+    event: dependingTimeout,
+    state: "aborted",
+    effects: ["cancel", replyAborted("timeout", true), ...abortAll],
+  },
+  {
+    description: "conditions met while votes are missing start nothing",
+    from: [...preparing, yesIf(0)],
+    event: met,
+    state: { preparing: "asking" },
+    effects: [],
+  },
+  {
+    description: "conditions met during a hold start nothing",
+    from: [...preparing, yesIf(1, 4), yes(0)],
+    event: met,
+    state: { holding: "asking" },
+    effects: [],
+  },
+  ...([yes(0), no, held(3), inquiry(0)].map((event) => ({
+    description: `${event.type} changes nothing while others decide`,
+    from: depending,
+    event,
+    state: "depending",
+    effects: [],
+  }))),
   {
     description: "a holder's answer is counted",
     from: holding,
@@ -290,11 +397,12 @@ everyPair(
     idle: [],
     preparing,
     holding,
+    depending,
     deciding,
     committing,
     ended: [...committing, ack(0), ack(1)],
     aborted: [begin, no],
   },
-  [begin, recovered, yes(0), no, abort, held(3), ack(0), inquiry(0), journaled],
+  [begin, recovered, yes(0), no, abort, held(3), ack(0), inquiry(0), met, journaled],
   table,
 );

@@ -4,6 +4,7 @@ import { telecomLedger } from "../../../examples/telecom/ledger.ts";
 import { deadlocks } from "../../../protocols/deadlock/cycles.ts";
 import {
   formatTransactionId,
+  parseTransactionId,
   type ParticipantRecord,
   type Prepare,
 } from "../../../protocols/two_phase_commit/messages.ts";
@@ -18,6 +19,8 @@ const LOOK_MS = 50;
 interface Rows {
   readonly keys: readonly string[];
   readonly shared: readonly string[];
+  /** When the transaction began; 0 of one found after a restart. */
+  readonly since: number;
 }
 
 /**
@@ -39,7 +42,7 @@ class Shadow {
     if (machine === "twoPhaseCommit.coordinator") {
       let open = this.#undecided.get(address);
       if (open === undefined) this.#undecided.set(address, open = new Set());
-      if (/^(preparing|holding)/.test(after)) open.add(key);
+      if (/^(preparing|holding|depending)/.test(after)) open.add(key);
       else open.delete(key);
     }
     if (machine !== "twoPhaseCommit.participant") return;
@@ -48,10 +51,13 @@ class Shadow {
     for (const { type } of effects) {
       const rows = this.#rows.get(`${address} ${key}`);
       if (type === "acquire" && rows !== undefined) {
-        table.acquire(key, rows.keys, () => {}, rows.shared);
+        const { shared, since } = rows;
+        const { log: lane } = parseTransactionId(key);
+        table.acquire(key, rows.keys, () => {}, { shared, lane, since });
       }
       if (type === "release" || type === "withdraw") table.release(key);
     }
+    if (after === "preparing" || after === "inDoubt") table.letFollow(key);
   }
 
   gone(address: string): void {
@@ -94,7 +100,7 @@ export const invariant: InvariantDefinition = {
     return {
       delivered(to, { type, bytes }) {
         if (type !== "prepare") return;
-        const { id, operations } = decode(bytes) as Prepare;
+        const { id, operations, standing } = decode(bytes) as Prepare;
         const work = operations as { readonly shard: number; readonly operations: unknown[] }[];
         const parsed = work.flatMap(({ shard, operations }) => {
           const found = telecomLedger.parse(operations, shard);
@@ -102,7 +108,8 @@ export const invariant: InvariantDefinition = {
         });
         const keys = telecomLedger.keys(parsed);
         const shared = telecomLedger.sharedKeys?.(parsed) ?? [];
-        shadow.rows(to, formatTransactionId(id), { keys, shared });
+        const begunAt = standing?.begunAt ?? 0;
+        shadow.rows(to, formatTransactionId(id), { keys, shared, since: begunAt });
       },
       written(store, { records }) {
         const keeper = watched.keepers.get(store);
@@ -110,7 +117,7 @@ export const invariant: InvariantDefinition = {
         for (const record of records as readonly ParticipantRecord[]) {
           if (record.kind !== "prepared") continue;
           const { keys, shared = [] } = record.effect as Partial<Rows> & Pick<Rows, "keys">;
-          shadow.rows(keeper, formatTransactionId(record.id), { keys, shared });
+          shadow.rows(keeper, formatTransactionId(record.id), { keys, shared, since: 0 });
         }
       },
       step(step) {
