@@ -4,9 +4,11 @@
  *
  * @module
  */
+import type { EventObject } from "../../../runtime/xstate_types.ts";
 import type { Words } from "../../../runtime/checker/model.ts";
 import { SHIPPED } from "../machines.ts";
 import { CoordinatorHost } from "./coordinator_host.ts";
+import { Conversation, TO_COORDINATOR } from "./conversation.ts";
 import { ParticipantHost } from "./participant_host.ts";
 import type { Note } from "./witnessed.ts";
 import { COORDINATOR, KINDS, Lock, LOG, type Rules, SHIPPED_RULES, World } from "./world.ts";
@@ -27,26 +29,16 @@ export function leftOut(notes: readonly Note[]): string | undefined {
   return held ? "edges hold copies" : undefined;
 }
 
-/** A message to somebody, as a host of the model or a role sent it. */
-interface Said {
-  readonly from: string;
-  readonly to: string;
-  readonly type: string;
-  /** The role does not say it where it does not know its coordinator. */
-  readonly optional: boolean;
-}
-
 /** A world that tells of each message. */
 class TellingWorld extends World {
-  said: (type: string, index: number, asker: number | undefined) => void = () => {};
+  said: (type: string, index: number) => void = () => {};
 
   override send(state: Words, type: string, index: number, asker?: number): void {
-    this.said(type, index, asker);
+    this.said(type, index);
     super.send(state, type, index, asker);
   }
 }
 
-const TO_COORDINATOR: ReadonlySet<string> = new Set(["voteYes", "voteNo", "ack", "inquiry"]);
 const LAZY: ReadonlySet<string> = new Set(["aborted", "watermark", "ended"]);
 const LOGGED: ReadonlySet<string> = new Set(["commit", "ended", ...KINDS]);
 const WATERMARK = KINDS.indexOf("watermark") + 1;
@@ -59,14 +51,13 @@ export class Conformance {
   readonly #state: Words;
   readonly #peers: readonly string[];
   readonly #owner: string;
-  readonly #model: Said[] = [];
-  readonly #real: Said[] = [];
+  readonly #conversation: Conversation;
   /** Records that are durable and whose hosts have not been told, by address. */
   readonly #written = new Map<string, number>();
-  /** Participants that do not know their coordinator. */
-  readonly #strangers = new Set<string>();
-  /** Messages that had nobody to go to. */
-  readonly #undelivered: string[] = [];
+  /** Whether the votes that were received and not counted yet depend on other transactions. */
+  readonly #votes: boolean[] = [];
+  /** What a participant was told last, and has not stepped for yet. */
+  #told: string | undefined;
   readonly #sequence: number;
   #at = 0;
 
@@ -82,6 +73,7 @@ export class Conformance {
     const peers = prepare?.kind === "delivered" ? prepare.body["peers"] as string[] : [];
     const sent = notes.flatMap((it) => it.kind === "sent" && it.type === "prepare" ? [it.to] : []);
     this.#peers = peers.length > 0 ? peers : [...new Set(sent)];
+    this.#conversation = new Conversation(this.#owner, this.#peers);
     const participants = Math.max(1, this.#peers.length);
     this.#world = new TellingWorld({
       participants,
@@ -105,7 +97,7 @@ export class Conformance {
       this.#at++;
       const index = this.#peers.indexOf(note.at);
       if (note.at !== this.#owner && index < 0) continue;
-      this.#world.said = (type, to, asker) => this.#said(note.at, type, to, asker);
+      this.#world.said = (type, to) => this.#conversation.model(note.at, type, to);
       this.#note(note, note.at === this.#owner ? undefined : index);
       if (note.kind === "step") steps++;
     }
@@ -113,8 +105,9 @@ export class Conformance {
       const missing = this.#pending(index);
       if (missing.length > 0) this.#differ(`${at} never wrote ${missing.join(", ")}`);
     }
-    this.#compareMessages();
-    return { steps, messages: this.#real.length };
+    const difference = this.#conversation.difference();
+    if (difference !== undefined) this.#differ(difference);
+    return { steps, messages: this.#conversation.length };
   }
 
   #note(note: Note, index: number | undefined): void {
@@ -130,22 +123,20 @@ export class Conformance {
       case "step":
         return this.#step(note, index);
       case "sent":
-        this.#real.push({ from: note.at, to: note.to, type: note.type, optional: false });
-        return;
+        return this.#conversation.real(note.at, note.to, note.type);
       case "unreachable":
-        this.#undelivered.push(`${note.at}>${note.to}:${note.type}`);
-        return;
+        return this.#conversation.unreachable(note.at, note.to, note.type);
       case "written":
         return this.#writes(note, index);
       case "gone": {
         const kept = this.#written.get(note.at) ?? 0;
         this.#written.delete(note.at);
-        this.#strangers.delete(note.at);
+        this.#conversation.strangers.delete(note.at);
         if (index === undefined) this.#hold(this.#coordinator.crash(this.#state, kept));
         else {
           this.#hold(this.#participant.crash(this.#state, index, kept));
           const outcome = /^(committed|aborted)$/.test(this.#describe(index));
-          if (outcome) this.#strangers.add(note.at);
+          if (outcome) this.#conversation.strangers.add(note.at);
         }
       }
     }
@@ -155,21 +146,26 @@ export class Conformance {
     const { type, from, body } = note;
     const asker = body["index"] as number;
     if (index === undefined) {
+      // What a vote depends on is others' business: the step says what has become of it.
+      const conditional = type === "voteYes" && body["after"] !== undefined;
+      if (type === "voteYes" && this.#state[COORDINATOR] !== 0) this.#votes.push(conditional);
+      if (conditional && this.#state[COORDINATOR] !== 0) return;
       if (TO_COORDINATOR.has(type)) {
         this.#hold(this.#coordinator.receive(this.#state, type, asker));
       }
       return;
     }
+    this.#told = `${note.at} ${type}`;
     const ofPeer = from !== this.#owner;
     const known = this.#state[this.#world.life(index)] !== 0;
     if (type === "inquiry") {
-      if (!known) this.#strangers.add(note.at);
+      if (!known) this.#conversation.strangers.add(note.at);
       this.#hold(this.#participant.receive(this.#state, "ask", index, asker));
     } else if (type === "uncertain" || ofPeer) {
       const named = `peer${type[0]!.toUpperCase()}${type.slice(1)}`;
       this.#hold(this.#participant.receive(this.#state, named, index, index));
     } else {
-      if (type === "commit" || !known) this.#strangers.delete(note.at);
+      if (type === "commit" || !known) this.#conversation.strangers.delete(note.at);
       this.#hold(this.#participant.receive(this.#state, type, index, index));
     }
   }
@@ -179,19 +175,30 @@ export class Conformance {
     const { event, after } = note;
     const { type } = event;
     if (type === "begin") this.#coordinator.begin(this.#state);
-    else if (type === "abort" && index === undefined) {
+    else if (index === undefined && this.#isOfOthers(event)) {
       this.#hold(this.#coordinator.step(this.#state, { ...event }));
     } else if (type === "journaled") {
-      this.#told(note.at, (event as { type: string; record: string }).record, index);
+      this.#isTold(note.at, (event as { type: string; record: string }).record, index);
     } else if (type.startsWith("xstate.after.")) this.#timer(type, index);
     else if (type === "forget") this.#announce(index!);
-    else if (type === "granted") {
+    else if (type === "commit" && this.#told !== `${note.at} ${type}`) {
+      // Of another transaction, which was built on this one: so this one has committed as well.
+      this.#hold(this.#participant.step(this.#state, index!, { ...event }));
+    } else if (type === "granted") {
       const held = this.#world.lock(this.#state, index!) === Lock.HELD;
       if (!held) this.#hold(this.#participant.grant(this.#state, index!));
     } else if (type === "refused") this.#hold(this.#participant.refuse(this.#state, index!));
+    this.#told = undefined;
     const is = this.#describe(index);
     const gone = is === "none" && /^(ended|aborted|forgotten|idle)$/.test(after);
     if (is !== after && !gone) this.#differ(`${note.at} is in ${after}, its model in ${is}`);
+  }
+
+  /** Whether other transactions had a part in it. */
+  #isOfOthers(event: EventObject): boolean {
+    const { type } = event;
+    return type === "abort" || type === "dependenciesMet" ||
+      type === "voteYes" && this.#votes.shift()!;
   }
 
   #timer(type: string, index: number | undefined): void {
@@ -246,7 +253,7 @@ export class Conformance {
   }
 
   /** Whoever waits for a record is told: so are those of before, which nobody waits for. */
-  #told(at: string, record: string, index: number | undefined): void {
+  #isTold(at: string, record: string, index: number | undefined): void {
     for (let synced = ""; synced !== record;) {
       const left = this.#written.get(at) ?? 0;
       if (left === 0) this.#differ(`${at} was told of ${record} before it was written`);
@@ -269,49 +276,6 @@ export class Conformance {
         ? this.#coordinator.sync(this.#state)
         : this.#participant.sync(this.#state, index),
     );
-  }
-
-  // Messages ---------------------------------------------------------------------------------
-
-  #said(from: string, type: string, index: number, asker: number | undefined): void {
-    if (type === "announce") return; // It travels with prepares of later transactions.
-    const plain = /^peer/.test(type) ? type.slice(4).toLowerCase() : type;
-    if (type === "ask") this.#say(from, this.#peers[index]!, "inquiry");
-    else if (from !== this.#owner && TO_COORDINATOR.has(type) && asker === undefined) {
-      this.#say(from, this.#owner, type);
-    } else this.#say(from, this.#peers[index]!, plain);
-  }
-
-  #say(from: string, to: string, type: string): void {
-    const optional = to === this.#owner && this.#strangers.has(from);
-    this.#model.push({ from, to, type, optional });
-  }
-
-  #compareMessages(): void {
-    for (const from of [this.#owner, ...this.#peers]) {
-      for (const to of [this.#owner, ...this.#peers]) {
-        const of = (all: readonly Said[]) => all.filter((it) => it.from === from && it.to === to);
-        const [real, model] = [of(this.#real), of(this.#model)];
-        const left = [...this.#undelivered];
-        const skips = ({ from, to, type, optional }: Said) => {
-          const found = left.indexOf(`${from}>${to}:${type}`);
-          if (found >= 0) left.splice(found, 1);
-          return optional || found >= 0;
-        };
-        let at = 0;
-        for (const { type } of real) {
-          while (at < model.length && model[at]!.type !== type && skips(model[at]!)) at++;
-          if (model[at++]?.type !== type) this.#differ(this.#both(from, to, real, model));
-        }
-        const rest = model.slice(at).filter((it) => !skips(it));
-        if (rest.length > 0) this.#differ(this.#both(from, to, real, model));
-      }
-    }
-  }
-
-  #both(from: string, to: string, real: readonly Said[], model: readonly Said[]): string {
-    const list = (all: readonly Said[]) => all.map(({ type }) => type).join(" ");
-    return `${from} said to ${to}: ${list(real)}; its model: ${list(model)}`;
   }
 
   #hold(broken: string | undefined): void {
