@@ -116,12 +116,10 @@ class Coordinator implements Role {
       victim: { accepts: isVictim, handle: (b: Victim, e) => this.#victim(b, e) },
       held: { accepts: isHeld, handle: (b: Held, e) => this.#held(b, e) },
       ...this.#threePhase.messages,
-      ...overseenMessages(
-        services,
-        config,
-        () => this.#instances,
-        (id) => this.#sequences.unknown(id),
-      ),
+      ...overseenMessages(services, config, {
+        instances: () => [this.#instances, this.#threePhase],
+        unknown: (id) => this.#sequences.unknown(id),
+      }),
     };
   }
 
@@ -141,8 +139,8 @@ class Coordinator implements Role {
       const holders = record.holders.map((_, index) => index);
       this.#instances.step(this.#create(facts), { type: "recovered", holders });
     }
-    const { length } = open;
-    if (length > 0) this.services.log("warning", `${length} transactions go on after recovery`);
+    const goOn = `${open.length} transactions go on after recovery`;
+    if (open.length > 0) this.services.log("warning", goOn);
     this.#sequences.reserve();
   }
 
@@ -216,8 +214,8 @@ class Coordinator implements Role {
     if (sequence === undefined) return this.services.fail(client, "overloaded");
     const id = { log: this.services.store.id, sequence };
     const epoch = this.services.epoch();
-    const origin = { client, ...attempt };
-    const facts = begunFacts(id, epoch, request, this.config.participantOf, origin);
+    const { participantOf } = this.config;
+    const facts = begunFacts(id, epoch, request, participantOf, { client, ...attempt });
     if (request.protocol === "3pc") return this.#threePhase.begin(facts);
     this.#instances.step(this.#create(facts), { type: "begin" });
   }
@@ -296,7 +294,8 @@ class Coordinator implements Role {
       return this.services.deadLetter("forbidden", envelope);
     }
     const instance = this.#instances.get(id);
-    if (instance !== undefined) {
+    if (instance === undefined) this.#threePhase.victim(id);
+    else {
       instance.facts.refusal ??= DEADLOCK;
       this.#instances.step(instance, { type: "abort", retryable: true });
     }

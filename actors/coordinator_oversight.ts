@@ -17,41 +17,65 @@ type Watched = Pick<Instances<CoordinatorFacts, never>, "get" | "describe"> & {
   [Symbol.iterator](): Iterator<Instance<CoordinatorFacts>>;
 };
 
-/**
- * Handlers of `transactions` and `outcome`.
- *
- * @param unknown what no record of a transaction means
- */
+interface Question {
+  readonly id: TransactionId;
+  readonly protocol?: unknown;
+}
+
+/** By three-phase commit nothing is presumed, and one that is back does not know what was decided. */
+const THREE_PHASE: readonly (readonly [state: RegExp, known: Knowledge])[] = [
+  [/^commit/, "commit"],
+  [/^abort/, "abort"],
+  [/^recovering/, "uncertain"],
+];
+
+/** What operators look at. */
+interface OversightParts {
+  /** Those run by two-phase commit, and by three-phase commit. */
+  readonly instances: () => readonly [twoPhase: Watched, threePhase: Watched];
+  /** What no record of a transaction means, by two-phase commit. */
+  readonly unknown: (id: TransactionId) => "abort" | "unknown";
+}
+
+/** Handlers of `transactions` and `outcome`. */
 export function overseenMessages(
   services: Services,
   config: CoordinatorConfig,
-  instances: () => Watched,
-  unknown: (id: TransactionId) => "abort" | "unknown",
+  { instances, unknown }: OversightParts,
 ): Readonly<Record<string, MessageHandler>> {
   const forbid = (envelope: Envelope) => {
     services.deadLetter("forbidden", envelope);
     services.fail(envelope, "forbidden");
   };
-  const knowledge = (id: TransactionId): Knowledge => {
-    const instance = instances().get(formatTransactionId(id));
+  const knowledge = ({ id, protocol }: Question): Knowledge => {
+    const [twoPhase, threePhase] = instances();
+    if (protocol === "3pc") {
+      const instance = threePhase.get(formatTransactionId(id));
+      if (instance === undefined) return "uncertain";
+      const state = threePhase.describe(instance);
+      return THREE_PHASE.find(([pattern]) => pattern.test(state))?.[1] ?? "open";
+    }
+    const instance = twoPhase.get(formatTransactionId(id));
     if (instance === undefined) return unknown(id) === "abort" ? "abort" : "uncertain";
-    return instances().describe(instance).startsWith("committing") ? "commit" : "open";
+    return twoPhase.describe(instance).startsWith("committing") ? "commit" : "open";
   };
   const list = (): OpenTransaction[] => {
     const wall = services.clock.wall(), now = services.clock.now();
     const open: OpenTransaction[] = [];
-    for (const instance of instances()) {
-      if (open.length >= MOST_TOLD) break;
-      const { key: id, facts } = instance;
-      open.push({
-        id,
-        at: services.address,
-        state: instances().describe(instance),
-        since: Math.round(wall - (now - facts.begunAt)),
-        coordinator: services.address,
-        participants: [...facts.peers],
-        locks: [],
-      });
+    for (const watched of instances()) {
+      for (const instance of watched) {
+        if (open.length >= MOST_TOLD) break;
+        const { key: id, facts } = instance;
+        open.push({
+          id,
+          at: services.address,
+          state: watched.describe(instance),
+          since: Math.round(wall - (now - facts.begunAt)),
+          coordinator: services.address,
+          participants: [...facts.peers],
+          locks: [],
+        });
+      }
     }
     return open;
   };
@@ -65,9 +89,9 @@ export function overseenMessages(
     },
     outcome: {
       accepts: hasId,
-      handle: (body: { readonly id: TransactionId }, envelope) => {
+      handle: (body: Question, envelope) => {
         if (!config.participantOf.includes(envelope.from)) return forbid(envelope);
-        services.reply(envelope, knowledge(body.id));
+        services.reply(envelope, knowledge(body));
       },
     },
   };

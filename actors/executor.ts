@@ -28,13 +28,13 @@ export class Executor<Op> {
    * may be due to what an undecided transaction wrote, that one's end is waited for.
    *
    * @param locked called when the locks are held, with the rows and what came of it
-   * @param options whose undecided writes it may build on, and when it began
+   * @param options whose undecided writes it may build on, when it began, and how many may wait
    */
   begin(
     owner: string,
     work: Work,
     locked: (rows: LockedRows, execution: Execution) => void,
-    options: Pick<LockOptions, "lane" | "since">,
+    options: Pick<LockOptions, "lane" | "since"> & { readonly longestLine?: number },
   ): Refusal | undefined {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
@@ -44,6 +44,9 @@ export class Executor<Op> {
     if (settled !== undefined) return settled;
     const keys = this.ledger.keys(operations);
     const shared = this.ledger.sharedKeys?.(operations) ?? [];
+    if (this.locks.line(keys) >= (options.longestLine ?? Infinity)) {
+      return { code: "conflict", message: "Too many wait for the same rows", retryable: true };
+    }
     const granted = () => {
       const execution = this.#execute(owner, operations);
       const certain = execution.ok || this.locks.dependencies(owner).length === 0;

@@ -98,6 +98,8 @@ interface Relayed {
   readonly authorization?: string;
 }
 
+/** Transactions that a coordinator may have under way without being avoided. */
+const FAR_MORE = 16;
 const LEAST_RETRY_MS = 100;
 const OVERSEE_MS = 2000;
 /** An order goes to each participant in doubt in turn, and each asks all others first. */
@@ -264,7 +266,8 @@ class GatewayRole implements Role, Gateway {
 
   transact(request: TransactRequest, attempts: number): Promise<CallResult> {
     const policy = this.#policy(attempts);
-    return this.#caller.call("transact", request, policy, this.#chooser(), settles);
+    const choose = this.#chooser(request.answerShard);
+    return this.#caller.call("transact", request, policy, choose, settles);
   }
 
   read(
@@ -288,17 +291,21 @@ class GatewayRole implements Role, Gateway {
   /**
    * Who to ask: of two coordinators in turn the one with less to do, as far as its node said, and
    * those that are believed dead only when all are.
+   *
+   * @param shard transactions of one shard go to one coordinator, as long as it does not have far
+   * more to do than the next: those of one log need not wait for one another's decisions
    */
-  #chooser(): (attempt: number) => string | undefined {
+  #chooser(shard?: number): (attempt: number) => string | undefined {
     const alive = this.config.coordinators.filter((address) =>
       !this.#failed.has(address.slice(0, address.indexOf("/")))
     );
     const candidates = alive.length > 0 ? alive : this.config.coordinators;
-    const first = this.#turn++;
+    const first = shard ?? this.#turn++;
     const at = (index: number) => candidates[index % candidates.length];
     const a = at(first), b = at(first + 1);
     const load = (address: string | undefined) => this.#loads.get(address ?? "") ?? 0;
-    const offset = load(b) < load(a) ? 1 : 0;
+    const most = shard === undefined ? load(b) : 2 * load(b) + FAR_MORE;
+    const offset = most < load(a) ? 1 : 0;
     return (attempt) => at(first + offset + attempt);
   }
 

@@ -18,6 +18,7 @@ import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import { hasId } from "./guards.ts";
 import { Audit } from "./audit.ts";
+import { logVerdict, reasonToWait } from "./investigation.ts";
 import type { Writes } from "./ledger.ts";
 import {
   isResolveRequest,
@@ -34,8 +35,8 @@ import {
   type ParticipantFacts,
   recoveredFacts,
 } from "./participant_facts.ts";
+import type { ThreePhaseDoubts } from "./three_phase_doubts.ts";
 
-const INVESTIGATE_MS = 800;
 const MAX_BACKOFF = 6;
 
 /** States from which a yes may follow, or has not been asked for: the protocol will settle it. */
@@ -66,6 +67,8 @@ export interface HeuristicsParts {
   readonly begin: (facts: ParticipantFacts) => Instance<ParticipantFacts>;
   /** A record was added to the journal. */
   readonly written: () => void;
+  /** What is in doubt by another protocol. */
+  readonly others: Pick<ThreePhaseDoubts, "find" | "resolve" | "knowledge" | "list" | "counts">;
 }
 
 /** The heuristic decisions of one participant. */
@@ -149,7 +152,8 @@ export class Heuristics {
 
   /** Figures for metrics. */
   counts(): Readonly<Record<string, number>> {
-    return { heuristicsOpen: this.#instances.size, heuristicsMixed: this.#mixed };
+    const { open, mixed } = this.#parts.others.counts();
+    return { heuristicsOpen: this.#instances.size + open, heuristicsMixed: this.#mixed + mixed };
   }
 
   #isDecided(instance: Instance<Facts>): boolean {
@@ -179,6 +183,9 @@ export class Heuristics {
 
   #resolve({ id, decision, operator, reason }: ResolveRequest, asker: Envelope): unknown {
     const key = formatTransactionId(id);
+    if (this.#parts.others.find(id)) {
+      return this.#parts.others.resolve({ id, decision, operator, reason }, asker);
+    }
     const participant = this.#parts.find(id);
     const state = participant === undefined ? "unknown here" : this.#stateOf(participant);
     if (participant === undefined || state !== "inDoubt" || this.#instances.get(key)) {
@@ -213,7 +220,7 @@ export class Heuristics {
 
   #knowledge(id: TransactionId): Knowledge {
     const participant = this.#parts.find(id);
-    if (participant === undefined) return "uncertain"; // It may have been forgotten.
+    if (participant === undefined) return this.#parts.others.knowledge(id);
     const state = this.#stateOf(participant);
     return state === "decided heuristically" ? "uncertain" : KNOWLEDGE[state] ?? "open";
   }
@@ -223,23 +230,11 @@ export class Heuristics {
     const { services } = this.#parts;
     const { record: { id }, participant } = instance.facts;
     const { coordinator, peers, you } = participant.facts;
-    const others = [coordinator, ...peers.filter((_, index) => index !== you)];
-    const answers = await Promise.all(others.map(async (address) => {
-      try {
-        return { address, known: await services.ask(address, "outcome", { id }, INVESTIGATE_MS) };
-      } catch {
-        return { address, known: "uncertain" };
-      }
-    }));
-    const sure = answers.find(({ known }) => known === "commit" || known === "abort") ??
-      answers.find(({ known }) => known === "open");
+    const others = peers.filter((_, index) => index !== you);
+    const reason = await reasonToWait(services, id, { coordinator, peers: others });
     const state = this.#parts.participants.describe(participant);
-    if (sure !== undefined || state !== "inDoubt") {
-      instance.facts.refusal = sure === undefined
-        ? `The decision has been heard meanwhile: it is ${state}`
-        : sure.known === "open"
-        ? `${sure.address} is still deciding: wait for it`
-        : `${sure.address} knows the decision: ${sure.known}. It will be heard`;
+    if (reason !== undefined || state !== "inDoubt") {
+      instance.facts.refusal = reason ?? `The decision has been heard meanwhile: it is ${state}`;
       this.#instances.step(instance, { type: "known" });
     } else this.#instances.step(instance, { type: "unknown" });
     services.wake();
@@ -274,19 +269,7 @@ export class Heuristics {
 
   #report({ record }: Facts, { verdict, real }: HeuristicEffects["report"]): void {
     this.#audit.write(record, verdict);
-    const { decision, operator } = record;
-    const about = `${formatTransactionId(record.id)}: the decision of ${operator}, ${decision},`;
-    const { services } = this.#parts;
-    if (verdict === "agreed") return services.log("success", `${about} was the coordinator's`);
-    this.#mixed++;
-    services.log(
-      "failure",
-      verdict === "mixed"
-        ? `HEURISTIC MIXED: ${about} contradicts the coordinator's, ${real}: participants differ ` +
-          "and must be made to agree by hand"
-        : `HEURISTIC HAZARD: ${about} was made by salvage; the coordinator's was ${real}: ` +
-          "whether it is applied here must be looked at by hand",
-    );
+    if (logVerdict(this.#parts.services, record, verdict, real)) this.#mixed++;
   }
 
   #inquire({ coordinator, peers, you: index, id, epoch }: ParticipantFacts): void {
@@ -323,6 +306,6 @@ export class Heuristics {
       const at = services.address;
       open.push({ id, at, state, since, coordinator, participants: [...peers], locks });
     }
-    return { open, heuristics: this.#audit.all() };
+    return { open: [...open, ...this.#parts.others.list()], heuristics: this.#audit.all() };
   }
 }

@@ -237,6 +237,14 @@ export class Locks {
     }
   }
 
+  /** How many wait for that one of these keys for which most do. */
+  line(keys: readonly string[]): number {
+    return keys.reduce((longest, key) => {
+      const { waiters, head, gone } = this.#queues.get(key) ?? { waiters: [], head: 0, gone: 0 };
+      return Math.max(longest, waiters.length - head - gone);
+    }, 0);
+  }
+
   /** Whether anybody holds or awaits this key. */
   isLocked(key: string): boolean {
     return this.#queues.has(key);

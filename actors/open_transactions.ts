@@ -53,8 +53,11 @@ export interface TransactionsReply {
   readonly heuristics: readonly HeuristicDecision[];
 }
 
-/** What a role knows about the outcome of a transaction; `open`: it is being decided. */
-export type Knowledge = Outcome | "open" | "uncertain";
+/**
+ * What a role knows about the outcome of a transaction. `open`: it is being decided; `recovering`: by
+ * three-phase commit, and it failed undecided: when all have, and are back, they decide.
+ */
+export type Knowledge = Outcome | "open" | "uncertain" | "recovering";
 
 /** A decision on its way to a participant. */
 export interface ResolveRequest {

@@ -16,6 +16,8 @@ import {
 } from "./open_transactions.ts";
 import { isRecord } from "./guards.ts";
 
+/** States of participants that cannot decide by themselves, by two- and by three-phase commit. */
+const DOUBTS: ReadonlySet<string> = new Set(["inDoubt", "recovering"]);
 const LIST_MS = 1000;
 const RESOLVE_MS = 3000;
 
@@ -107,7 +109,7 @@ class Oversight {
   async resolve({ id: text, decision, operator, reason }: ResolveOrder): Promise<ResolveOutcome> {
     const { transactions } = await this.list();
     const here = transactions.filter((each) => each.id === text);
-    const doubtful = here.filter(({ state }) => state === "inDoubt").map(({ at }) => at);
+    const doubtful = here.filter(({ state }) => DOUBTS.has(state)).map(({ at }) => at);
     if (doubtful.length === 0) {
       const [known] = here;
       const state = known === undefined

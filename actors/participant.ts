@@ -20,9 +20,10 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { Audit } from "./audit.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
-import { Heuristics } from "./heuristics.ts";
+import { Heuristics, type HeuristicsParts } from "./heuristics.ts";
 import type { Ledger } from "./ledger.ts";
 import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
@@ -37,6 +38,7 @@ import {
 } from "./participant_facts.ts";
 import { Reader } from "./reader.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { ThreePhaseDoubts } from "./three_phase_doubts.ts";
 import { ThreePhaseParticipant } from "./three_phase_participant.ts";
 import { WaitReports } from "./wait_reports.ts";
 import { Watermarks } from "./watermarks.ts";
@@ -66,6 +68,7 @@ class Participant<Op> implements Role {
   readonly #reader: Reader;
   readonly #threePhase: ThreePhaseParticipant;
   readonly #heuristics: Heuristics;
+  readonly #threePhaseDoubts: ThreePhaseDoubts;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
@@ -83,16 +86,9 @@ class Participant<Op> implements Role {
     this.#checkpoints = new Checkpoints(services, checkpointBytes, () => this.#needed());
     const written = () => this.#checkpoints.written();
     const leases = () => this.#leases!;
-    this.#waits = new WaitReports({
-      services,
-      locks: this.#locks,
-      detector: config.detector,
-      standing: (owner) => {
-        const { coordinator = "", standing = UNKNOWN_STANDING } =
-          this.#instances.get(owner)?.facts ?? {};
-        return { coordinator, ...standing };
-      },
-    });
+    const { detector } = config;
+    const standing = (owner: string) => this.#standing(owner);
+    this.#waits = new WaitReports({ services, locks: this.#locks, detector, standing });
     this.#executor = new Executor(services, ledger, this.#locks, config.shards);
     const rows = { services, locks: this.#locks, executor: this.#executor, leases, written };
     this.#effects = new ParticipantEffects({
@@ -123,6 +119,7 @@ class Participant<Op> implements Role {
       ...rows,
       config,
       raise: (log, lowest) => this.#watermarks.raise(log, lowest),
+      decided: (instance, outcome) => this.#threePhaseDoubts.decided(instance, outcome),
       draining: () => this.#draining,
     });
     const decisions = new Decisions({
@@ -134,6 +131,12 @@ class Participant<Op> implements Role {
       step: (instance, event) => this.#step(instance, event),
       begin: (facts) => this.#begin(facts),
     });
+    this.#threePhaseDoubts = new ThreePhaseDoubts({
+      ...this.#hands(),
+      services,
+      audit: new Audit(services),
+      participants: this.#threePhase,
+    });
     this.#heuristics = this.#makeHeuristics();
     this.messages = {
       ...decisions.messages,
@@ -144,6 +147,22 @@ class Participant<Op> implements Role {
     };
   }
 
+  /** Of one who waits for locks, or holds some. */
+  #standing(owner: string) {
+    const { coordinator = "", standing = UNKNOWN_STANDING } = this.#instances.get(owner)?.facts ??
+      this.#threePhase.standing(owner) ?? {};
+    return { coordinator, ...standing };
+  }
+
+  /** What operators' decisions do. */
+  #hands(): Pick<HeuristicsParts, "apply" | "release" | "written"> {
+    return {
+      apply: (writes) => this.#executor.apply(writes),
+      release: (key, writes) => this.#executor.release(key, writes),
+      written: () => this.#checkpoints.written(),
+    };
+  }
+
   #makeHeuristics(): Heuristics {
     const { services, config } = this;
     return new Heuristics({
@@ -151,11 +170,10 @@ class Participant<Op> implements Role {
       config,
       participants: this.#instances,
       waitMs: () => this.#roundTrip.waitMs,
-      apply: (writes) => this.#executor.apply(writes),
-      release: (key, writes) => this.#executor.release(key, writes),
+      ...this.#hands(),
       find: ({ log, sequence }) => this.#watermarks.log(log).known.get(sequence),
       begin: (facts) => this.#begin(facts),
-      written: () => this.#checkpoints.written(),
+      others: this.#threePhaseDoubts,
     });
   }
 
@@ -188,6 +206,7 @@ class Participant<Op> implements Role {
       this.#awaitDecisions(count, this.services.clock.now());
     }
     this.#threePhase.recover(records, found.watermarks);
+    this.#threePhaseDoubts.recover();
     this.#sweep();
   }
 
@@ -218,6 +237,7 @@ class Participant<Op> implements Role {
   stop(): void {
     this.#instances.clear();
     this.#heuristics.clear();
+    this.#threePhaseDoubts.clear();
     this.#threePhase.clear();
   }
 

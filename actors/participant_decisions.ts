@@ -4,12 +4,11 @@
  *
  * @module
  */
-import {
-  type Commit,
-  formatTransactionId,
-  type Inquiry,
-  type Prepare,
-  type TransactionId,
+import type {
+  Commit,
+  Inquiry,
+  Prepare,
+  TransactionId,
 } from "../protocols/two_phase_commit/messages.ts";
 import type { ParticipantEvent } from "../protocols/two_phase_commit/participant.ts";
 import {
@@ -29,6 +28,7 @@ import {
   type ParticipantFacts,
   preparedFacts,
 } from "./participant_facts.ts";
+import { logLostVote } from "./participant_messages.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 /** What decisions work on. */
@@ -77,6 +77,7 @@ export class Decisions {
       case "stale":
         return;
       case "known":
+        noteCoordinator(known!.facts, body.you, envelope.from);
         return step(known!, { type: "prepare" });
       case "begin":
         if (draining()) return; // The coordinator will think of it as a slow one.
@@ -97,11 +98,8 @@ export class Decisions {
       return this.#parts.services.deadLetter("forbidden", envelope);
     }
     if (instance !== undefined) {
-      const { facts } = instance;
-      if (facts.coordinator === "" && this.#parts.config.coordinators.includes(envelope.from)) {
-        // An outcome's record does not say whom to tell: without the ack it would ask for ever.
-        facts.coordinator = envelope.from;
-        facts.you = body.you;
+      if (this.#parts.config.coordinators.includes(envelope.from)) {
+        noteCoordinator(instance.facts, body.you, envelope.from);
       }
       return this.#commitInOrder(instance, sameStore);
     }
@@ -124,15 +122,10 @@ export class Decisions {
     for (const instance of inOrder) this.#parts.step(instance, { type: "commit", sameStore });
   }
 
-  /** It was voted for here, and there is no trace of it: this store has lost what it promised. */
   #unknownCommit(body: Commit, envelope: Envelope): void {
     this.#parts.services.deadLetter("forbidden", envelope);
     if (body.store === undefined) return; // A peer passed it on; the coordinator will say more.
-    this.#parts.services.log(
-      "failure",
-      `A commit of ${formatTransactionId(body.id)} came that this store never voted for: ` +
-        `it was replaced or has lost its tail. Restore it from a copy.`,
-    );
+    logLostVote(this.#parts.services, body.id);
   }
 
   #decided(
@@ -188,4 +181,14 @@ export class Decisions {
     const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
     this.#parts.step(this.#parts.begin(facts), { type: "inquiry", from: index });
   }
+}
+
+/**
+ * Neither an outcome's record nor a peer's question says whom to tell: without an ack a coordinator
+ * would ask for ever, and without a no it would wait as long as it can.
+ */
+function noteCoordinator(facts: ParticipantFacts, you: number, coordinator: string): void {
+  if (facts.coordinator !== "") return;
+  facts.coordinator = coordinator;
+  facts.you = you;
 }

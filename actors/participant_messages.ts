@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatTransactionId, type TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import type { Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Refusal } from "./ledger.ts";
@@ -58,4 +59,13 @@ function tellCoordinator(
     default:
       return void send({ id, index, epoch });
   }
+}
+
+/** A commit was voted for here, and there is no trace of it: this store has lost what it promised. */
+export function logLostVote(services: Services, id: TransactionId): void {
+  services.log(
+    "failure",
+    `A commit of ${formatTransactionId(id)} came that this store never voted for: ` +
+      `it was replaced or has lost its tail. Restore it from a copy.`,
+  );
 }

@@ -35,9 +35,11 @@ import {
   isIndexed,
   isVoteNo,
   recoveredFacts,
+  standingOf,
 } from "./coordinator_facts.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
+import { DEADLOCK } from "./retries.ts";
 import type { Sequences } from "./sequences.ts";
 
 /** What this protocol works on: all of it the coordinator's. */
@@ -102,6 +104,14 @@ export class ThreePhaseCoordinator {
     this.#instances.step(this.#create({ ...facts, records: [] }), { type: "begin" });
   }
 
+  /** One that is part of a deadlock is aborted and begun again, if all have not voted yet. */
+  victim(key: string): void {
+    const instance = this.#instances.get(key);
+    if (instance === undefined) return;
+    instance.facts.refusal ??= DEADLOCK;
+    this.#instances.step(instance, { type: "abort", retryable: true });
+  }
+
   /** What a restarted coordinator has to go on with. */
   open(records: readonly unknown[]): readonly OpenTransaction[] {
     return recoverCoordinator(records.filter(isThreePhaseRecord) as CoordinatorRecord[]);
@@ -126,6 +136,18 @@ export class ThreePhaseCoordinator {
       };
       this.#instances.step(this.#create(facts), { type: "recovered", as });
     }
+  }
+
+  get(key: string): Instance<Facts> | undefined {
+    return this.#instances.get(key);
+  }
+
+  describe(instance: Instance<CoordinatorFacts>): string {
+    return this.#instances.describe(instance as Instance<Facts>);
+  }
+
+  [Symbol.iterator](): Iterator<Instance<Facts>> {
+    return this.#instances[Symbol.iterator]();
   }
 
   get size(): number {
@@ -226,7 +248,15 @@ export class ThreePhaseCoordinator {
   #send(facts: Facts, message: CoordinatorEffects["send"]["message"], you: number): void {
     const { id, peers, epoch, work, stores } = facts;
     const body = message === "prepare"
-      ? { id, lowest: this.parts.sequences.lowest, peers, you, epoch, operations: work[you] }
+      ? {
+        id,
+        lowest: this.parts.sequences.lowest,
+        peers,
+        you,
+        epoch,
+        operations: work[you],
+        standing: standingOf(facts),
+      }
       : message === "commit"
       ? { id, you, ...(stores[you] ? { store: stores[you] } : {}) }
       : { id, you, epoch };

@@ -4,11 +4,7 @@
  *
  * @module
  */
-import type {
-  ParticipantRecord,
-  PreparedRecord,
-  TransactionId,
-} from "../protocols/three_phase_commit/messages.ts";
+import type { Outcome, ParticipantRecord } from "../protocols/three_phase_commit/messages.ts";
 import type {
   ParticipantEffects,
   ParticipantEvent,
@@ -18,12 +14,16 @@ import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Executor } from "./executor.ts";
 import type { Leases } from "./leases.ts";
-import type { Execution, Refusal, Writes } from "./ledger.ts";
+import type { Execution, Refusal } from "./ledger.ts";
 import type { Locks } from "./locks.ts";
-import type { LockedRows, ParticipantConfig, PreparedEffect, Work } from "./participant_facts.ts";
+import type { ParticipantConfig, PreparedEffect } from "./participant_facts.ts";
+import { patienceMs, type ThreePhaseFacts } from "./three_phase_facts.ts";
 
 /** The index that stands for the coordinator. */
 export const COORDINATOR = -1;
+
+/** Turns that make the average. */
+const TURNS = 8;
 
 /** What this protocol works on: all of it the participant's. */
 export interface ThreePhaseParts {
@@ -37,27 +37,10 @@ export interface ThreePhaseParts {
   readonly written: () => void;
   /** A coordinator has announced that everything of its log below has ended. */
   readonly raise: (log: string, lowest: number) => void;
+  /** An outcome goes to the journal. */
+  readonly decided: (instance: Instance<ThreePhaseFacts>, outcome: Outcome) => void;
   /** Whether new transactions are left alone. */
   readonly draining: () => boolean;
-}
-
-/** The host's record of one transaction. */
-export interface ThreePhaseFacts {
-  readonly id: TransactionId;
-  coordinator: string;
-  readonly peers: string[];
-  you: number;
-  readonly epoch: number;
-  readonly work: Work;
-  /** What it locks. */
-  rows: LockedRows;
-  record: PreparedRecord | undefined;
-  /** Its record may be on its way still; what it says was heard, and is true. */
-  preCommitted: boolean;
-  /** When it was granted its locks, in ms since 1970; of a wall clock, so that it survives. */
-  grantedAt: number | undefined;
-  writes: Writes | undefined;
-  refusal: Refusal | undefined;
 }
 
 type Known = Instance<ThreePhaseFacts>;
@@ -66,6 +49,8 @@ type Step = (instance: Known, event: ParticipantEvent) => void;
 /** The effects of one participant. */
 export class ThreePhaseEffects {
   committed = 0;
+  /** How long locks are held, on average. */
+  #turnMs = 0;
 
   /** @param step gives an instance an event */
   constructor(private readonly parts: ThreePhaseParts, private readonly step: Step) {}
@@ -76,9 +61,10 @@ export class ThreePhaseEffects {
     return {
       acquire: (instance) => this.#acquire(instance),
       withdraw: ({ key }) => locks.release(key),
-      release: ({ key }) => locks.release(key),
+      release: (instance) => this.#release(instance),
       apply: ({ facts }) => {
-        executor.apply(facts.writes!);
+        // An operator has decided about these rows: whatever is decided now, they stay as they are.
+        if (facts.heuristic === undefined) executor.apply(facts.writes!);
         this.committed++;
       },
       journal: (instance, { record }: ParticipantEffects["journal"]) =>
@@ -95,15 +81,36 @@ export class ThreePhaseEffects {
     const { facts, key } = instance;
     const { locks, executor } = this.parts;
     const granted = () => this.step(instance, { type: "granted" });
+    if (facts.heuristic !== undefined) return granted(); // Its rows are others'.
     if (facts.record !== undefined) {
       return locks.acquire(key, facts.rows.keys, granted, { shared: facts.rows.shared });
     }
     const refusal = executor.unfit(facts.work, this.parts.config.synchronous ?? false) ??
       executor.begin(key, facts.work, (rows, execution) => {
         facts.rows = rows;
+        facts.lockedAt = this.parts.services.clock.now();
         this.#executed(instance, execution);
-      }, { since: this.parts.services.clock.now() });
+      }, { since: this.parts.services.clock.now(), longestLine: this.#longestLine });
     if (refusal !== undefined) this.#refuse(instance, refusal);
+  }
+
+  #release({ key, facts }: Known): void {
+    const { locks, services } = this.parts;
+    locks.release(key);
+    if (facts.lockedAt === undefined) return;
+    const turnMs = Math.min(services.clock.now() - facts.lockedAt, patienceMs(this.parts.config));
+    this.#turnMs += (turnMs - this.#turnMs) / TURNS;
+    facts.lockedAt = undefined;
+  }
+
+  /**
+   * A line whose end is served when half of its patience is over. In a longer one whoever gets its
+   * turn has no patience left where it waits besides, so that hardly anything commits, however many
+   * come: a collapse that lasts after the load has gone (Franaszek, Robinson, Thomasian 1992 limit
+   * the depth of waits for that reason; two rounds and forced aborts make turns here long).
+   */
+  get #longestLine(): number {
+    return Math.max(1, patienceMs(this.parts.config) / 2 / this.#turnMs);
   }
 
   #executed(instance: Known, execution: Execution): void {
@@ -142,6 +149,8 @@ export class ThreePhaseEffects {
   #journal(instance: Known, kind: ParticipantJournal): void {
     const { facts } = instance;
     if (kind === "preCommitted") facts.preCommitted = true;
+    if (kind === "committed") this.parts.decided(instance, "commit");
+    if (kind === "aborted") this.parts.decided(instance, "abort");
     const record: ParticipantRecord = kind === "prepared"
       ? facts.record!
       : { protocol: "3pc", kind, id: facts.id };
@@ -155,7 +164,9 @@ export class ThreePhaseEffects {
     const { id, you: index, epoch } = facts;
     const address = to === COORDINATOR ? facts.coordinator : facts.peers[to];
     if (address === undefined || address === "") return; // Known from an outcome only.
-    const { message, outcome, state, retryable = false } = params;
+    const { message, outcome, retryable = false } = params;
+    // A salvaged journal may lack what it was in.
+    const state = facts.heuristic?.decision === "hazard" ? undefined : params.state;
     const conflict: Refusal = { code: "conflict", message: "A lock was not free in time" };
     const body = message === "voteYes"
       ? { id, index, store: this.parts.services.store.id, answer: facts.record!.answer }
@@ -171,30 +182,4 @@ export class ThreePhaseEffects {
       };
     this.parts.services.send(address, `3pc.${message}`, body, { urgent: true });
   }
-}
-
-/** Of a transaction about which nothing but its id is known. */
-export function bareFacts(id: TransactionId, you = 0, epoch = 0): ThreePhaseFacts {
-  return {
-    id,
-    coordinator: "",
-    peers: [],
-    you,
-    epoch,
-    work: [],
-    rows: { keys: [], shared: [] },
-    record: undefined,
-    preCommitted: false,
-    grantedAt: undefined,
-    writes: undefined,
-    refusal: undefined,
-  };
-}
-
-/** Of a transaction that was undecided before a restart. */
-export function recoveredFacts(record: PreparedRecord): ThreePhaseFacts {
-  const { id, coordinator, peers, you, epoch } = record;
-  const { keys, shared = [], writes, at: grantedAt } = record.effect as PreparedEffect;
-  const own = { coordinator, peers: [...peers], record, rows: { keys, shared } };
-  return { ...bareFacts(id, you, epoch), ...own, grantedAt, writes };
 }

@@ -32,19 +32,18 @@ import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler } from "../runtime/role.ts";
 import { hasId, isIndex } from "./guards.ts";
-import { isPrepare, type Work } from "./participant_facts.ts";
+import { logLostVote } from "./participant_messages.ts";
+import { isPrepare, UNKNOWN_STANDING, type Work } from "./participant_facts.ts";
+import { COORDINATOR, ThreePhaseEffects, type ThreePhaseParts } from "./three_phase_effects.ts";
 import {
   bareFacts,
-  COORDINATOR,
+  neededRecords,
+  noteCoordinator,
   recoveredFacts,
-  ThreePhaseEffects,
   type ThreePhaseFacts,
-  type ThreePhaseParts,
-} from "./three_phase_effects.ts";
+  timesOf,
+} from "./three_phase_facts.ts";
 import { Watermarks } from "./watermarks.ts";
-
-/** How long whoever leads may be silent unless configured otherwise, in ms. */
-export const SILENCE_MS = 10_000;
 
 type Id = { readonly id: TransactionId };
 type Known = Instance<ThreePhaseFacts>;
@@ -112,6 +111,7 @@ export class ThreePhaseParticipant {
     for (const known of recoverParticipant(own, lowest)) {
       const facts = "prepared" in known ? recoveredFacts(known.prepared) : bareFacts(known.id);
       facts.preCommitted = known.as === "preCommitted";
+      facts.heuristic = "heuristic" in known ? known.heuristic : undefined;
       this.#instances.step(this.#begin(facts), { type: "recovered", as: known.as });
     }
   }
@@ -121,9 +121,32 @@ export class ThreePhaseParticipant {
     this.#watermarks.raise(log, lowest);
   }
 
+  /** Who coordinates a transaction, and what speaks for it in a deadlock; undefined: not known here. */
+  standing(key: string): Pick<ThreePhaseFacts, "coordinator" | "standing"> | undefined {
+    return this.#instances.get(key)?.facts;
+  }
+
   /** How many are in which state. */
   census(): Readonly<Record<string, number>> {
     return this.#instances.census();
+  }
+
+  /** Of one transaction; undefined: it is not known here. */
+  find({ log, sequence }: TransactionId): Known | undefined {
+    return this.#watermarks.log(log).known.get(sequence);
+  }
+
+  describe(instance: Known): string {
+    return this.#instances.describe(instance);
+  }
+
+  /** Whether it is undecided, by operators too. */
+  isOpen(instance: Known): boolean {
+    return !isDecided(this.describe(instance)) && instance.facts.heuristic === undefined;
+  }
+
+  [Symbol.iterator](): Iterator<Known> {
+    return this.#instances[Symbol.iterator]();
   }
 
   /** How many have committed here. */
@@ -133,15 +156,16 @@ export class ThreePhaseParticipant {
 
   /** How many are undecided. */
   get open(): number {
-    return Object.entries(this.census())
-      .reduce((sum, [state, count]) => isDecided(state) ? sum : sum + count, 0);
+    let open = 0;
+    for (const instance of this.#instances) if (this.isOpen(instance)) open++;
+    return open;
   }
 
   /** Since when the oldest that is in doubt, its vote cast, has had its locks: ms since 1970, at most `now`. */
   inDoubtSince(now: number): number {
     let since = now;
     for (const instance of this.#instances) {
-      if (!IN_DOUBT.test(this.#instances.describe(instance))) continue;
+      if (!this.isOpen(instance) || !IN_DOUBT.test(this.describe(instance))) continue;
       since = Math.min(since, instance.facts.grantedAt ?? now);
     }
     return since;
@@ -154,18 +178,7 @@ export class ThreePhaseParticipant {
   /** The records that a checkpoint has to keep. */
   *records(): Iterable<ParticipantRecord> {
     for (const instance of this.#instances) {
-      const { id, record, preCommitted } = instance.facts;
-      const state = this.#instances.describe(instance);
-      const kind = /^commit/.test(state)
-        ? "committed"
-        : /^(abort|refus)/.test(state)
-        ? "aborted"
-        : undefined;
-      if (kind !== undefined) yield { protocol: "3pc", kind, id };
-      else if (record !== undefined) {
-        yield record;
-        if (preCommitted) yield { protocol: "3pc", kind: "preCommitted", id };
-      }
+      yield* neededRecords(instance.facts, this.#instances.describe(instance));
     }
   }
 
@@ -183,11 +196,13 @@ export class ThreePhaseParticipant {
     if (admitPrepare({ sequence, lowest, known: instance !== undefined }) === "stale") return;
     if (instance === undefined && draining()) return; // As in two-phase commit: it is a slow one.
     const { id, peers, you, epoch } = body;
+    if (instance !== undefined) noteCoordinator(instance.facts, body.you, envelope.from);
     const facts = () => ({
       ...bareFacts(id, you, epoch),
       coordinator: envelope.from,
       peers: [...peers],
       work: body.operations as Work,
+      standing: body.standing ?? UNKNOWN_STANDING,
     });
     this.#instances.step(instance ?? this.#begin(facts()), { type: "prepare" });
   }
@@ -202,7 +217,7 @@ export class ThreePhaseParticipant {
     const { facts } = instance;
     const { index } = body;
     if (index === undefined && this.#isCoordinator(envelope.from)) {
-      this.#noteCoordinator(facts, body, envelope);
+      noteCoordinator(facts, body.you, envelope.from);
       return { instance, from: COORDINATOR };
     }
     if (index !== undefined && this.#isPeer(facts, index, envelope.from)) {
@@ -210,13 +225,6 @@ export class ThreePhaseParticipant {
     }
     this.parts.services.deadLetter("forbidden", envelope);
     return undefined;
-  }
-
-  /** An outcome's record does not say whom to tell, and as whom. */
-  #noteCoordinator(facts: ThreePhaseFacts, body: { readonly you?: number }, e: Envelope): void {
-    if (facts.coordinator !== "") return;
-    facts.coordinator = e.from;
-    facts.you = body.you ?? facts.you;
   }
 
   #isCoordinator(address: string): boolean {
@@ -261,7 +269,7 @@ export class ThreePhaseParticipant {
     const store = "store" in body ? body.store : unnamed;
     const sameStore = mayAckUnknownCommit({ store, ours, sequence: id.sequence, lowest });
     if (instance !== undefined) {
-      if (isCoordinator) this.#noteCoordinator(instance.facts, body, envelope);
+      if (isCoordinator) noteCoordinator(instance.facts, body.you, envelope.from);
       return this.#instances.step(instance, { type, sameStore });
     }
     const index = "you" in body ? body.you : 0;
@@ -275,11 +283,7 @@ export class ThreePhaseParticipant {
       return this.#instances.step(this.#begin(facts), { type, sameStore });
     }
     services.deadLetter("forbidden", envelope);
-    services.log(
-      "failure",
-      `A commit of ${formatTransactionId(id)} came that this store never voted for: ` +
-        `it was replaced or has lost its tail. Restore it from a copy.`,
-    );
+    logLostVote(services, id);
   }
 
   #question(type: "stateRequest" | "inquiry", body: StateRequest | Inquiry, e: Envelope): void {
@@ -300,25 +304,22 @@ export class ThreePhaseParticipant {
     if (found === undefined) return;
     const { instance, from } = found;
     const state = "state" in body ? body.state : undefined;
-    const isTold = type === "inquiry" && state !== undefined;
+    // Of a salvaged journal's own state nobody can be sure: what they were in does not settle it.
+    const sure = instance.facts.heuristic?.decision !== "hazard";
+    const isTold = type === "inquiry" && state !== undefined && sure;
     this.#instances.step(instance, isTold ? { type, from, state } : { type, from });
   }
 
   // Instances --------------------------------------------------------------------------------
 
   #begin(facts: ThreePhaseFacts): Known {
-    const { config } = this.parts;
-    const { silenceMs = SILENCE_MS } = config;
-    const instance = this.#instances.create(formatTransactionId(facts.id), {
-      participants: Math.max(1, facts.peers.length),
-      index: facts.you,
-      lockTimeoutMs: config.lockTimeoutMs + config.leaseMs,
-      decisionTimeoutMs: silenceMs,
-      answerTimeoutMs: 2 * config.inquireMs,
-      resendMs: config.inquireMs,
-      maxBackoff: 4,
-    }, facts);
-    this.#watermarks.log(facts.id.log).known.set(facts.id.sequence, instance);
+    const { config, services } = this.parts;
+    facts.since = services.clock.wall();
+    const participants = Math.max(1, facts.peers.length);
+    const input = { participants, index: facts.you, ...timesOf(config) };
+    const { id } = facts;
+    const instance = this.#instances.create(formatTransactionId(id), input, facts);
+    this.#watermarks.log(id.log).known.set(id.sequence, instance);
     return instance;
   }
 }

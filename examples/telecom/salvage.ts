@@ -10,13 +10,24 @@
  * @module
  */
 import type {
+  HeuristicRecord as ThreePhaseHeuristicRecord,
+  ParticipantRecord as ThreePhaseRecord,
+} from "../../protocols/three_phase_commit/messages.ts";
+import {
+  isThreePhaseRecord,
+  recoverParticipant as recoverThreePhase,
+} from "../../protocols/three_phase_commit/rules.ts";
+import type {
   HeuristicRecord,
   ParticipantRecord,
+  TransactionId,
 } from "../../protocols/two_phase_commit/messages.ts";
 import { formatTransactionId } from "../../protocols/two_phase_commit/messages.ts";
 import { recoverParticipant } from "../../protocols/two_phase_commit/rules.ts";
 import { describeDamage } from "../../runtime/journal_chain.ts";
 import { SqliteStore, type StoreSalvage } from "../../runtime/worker/sqlite_store.ts";
+
+type AnyRecord = ParticipantRecord | ThreePhaseRecord;
 
 /**
  * Salvages the stores of a folder that are damaged, or shorter than another of them remembers.
@@ -84,7 +95,7 @@ function finish(
       : dropped.join("; ");
     const lines = [`${name}: ${what}. ${kept} records were kept; it is log ${id} now`];
     if (!name.includes(".participant.") || dropped.length === 0) return lines;
-    const hazards = findHazards([...store.records()] as ParticipantRecord[], salvaged.after, nowMs);
+    const hazards = findHazards([...store.records()] as AnyRecord[], salvaged.after, nowMs);
     for (const hazard of hazards) {
       store.append(hazard);
       lines.push(
@@ -100,22 +111,37 @@ function finish(
 
 /** Promises that were made before the last hole in the journal and have no outcome outside of it. */
 function findHazards(
-  records: readonly ParticipantRecord[],
+  records: readonly AnyRecord[],
   after: number,
   at: number,
-): HeuristicRecord[] {
+): (HeuristicRecord | ThreePhaseHeuristicRecord)[] {
   const older = new Set(
     records.slice(0, records.length - after)
       .flatMap((record) => record.kind === "prepared" ? [formatTransactionId(record.id)] : []),
   );
-  return recoverParticipant(records).inDoubt
-    .filter(({ id }) => older.has(formatTransactionId(id)))
-    .map(({ id }) => ({
-      kind: "heuristic",
-      id,
-      decision: "hazard",
-      operator: "salvage",
-      reason: "its outcome may be among the records that were lost",
-      at,
-    }));
+  const hazard = (id: TransactionId) => ({
+    kind: "heuristic" as const,
+    id,
+    decision: "hazard" as const,
+    operator: "salvage",
+    reason: "its outcome may be among the records that were lost",
+    at,
+  });
+  const [threePhase, twoPhase] = [records.filter(isThreePhase), records.filter(isTwoPhase)];
+  const isOlder = ({ id }: { readonly id: TransactionId }) => older.has(formatTransactionId(id));
+  return [
+    ...recoverParticipant(twoPhase).inDoubt.filter(isOlder).map(({ id }) => hazard(id)),
+    // What it was in when it failed may be lost besides: it is not asked about that any more.
+    ...recoverThreePhase(threePhase)
+      .filter((it) => "prepared" in it && it.heuristic === undefined && isOlder(it))
+      .map(({ id }) => ({ protocol: "3pc" as const, ...hazard(id) })),
+  ];
+}
+
+function isThreePhase(record: AnyRecord): record is ThreePhaseRecord {
+  return isThreePhaseRecord(record);
+}
+
+function isTwoPhase(record: AnyRecord): record is ParticipantRecord {
+  return !isThreePhaseRecord(record);
 }

@@ -23,7 +23,8 @@ Talks to a running cluster as its operator.
 
 list     the transactions that are open: id, where, state, for how long, coordinator, participants
          and locks; then every heuristic decision there has been, and what it was worth
-resolve  a heuristic decision (XA: heuristic commit or rollback) about a transaction in doubt. It
+resolve  a heuristic decision (XA: heuristic commit or rollback) about a transaction in doubt
+         (inDoubt; by three-phase commit recovering, since all else decides by itself). It
          is refused where the coordinator or another participant can be reached and knows the
          decision, or is making it. It is kept in the journal and in the audit with who took it,
          when and why. If the real decision, once heard, is the other one, that is reported as

@@ -256,6 +256,7 @@ export const coordinator: ProtocolMachine<CoordinatorTypes> = setup({
           { guard: acked("abort"), target: "aborting" },
         ],
         voteNo: { guard: "isParticipant", target: "aborting" },
+        abort: {}, // Too late, as in preCommitted.
         voteYes: {}, // Said before the crash.
         preCommitAck: {}, // Likewise.
         inquiry: {}, // It does not know either.

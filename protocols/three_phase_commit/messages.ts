@@ -22,9 +22,14 @@
  *
  * @module
  */
-import type { Outcome, TransactionId } from "../two_phase_commit/messages.ts";
+import type {
+  HeuristicRecord as AnyHeuristicRecord,
+  Outcome,
+  TransactionId,
+  TransactionStanding,
+} from "../two_phase_commit/messages.ts";
 
-export type { Outcome, TransactionId };
+export type { Outcome, TransactionId, TransactionStanding };
 export { formatTransactionId, parseTransactionId } from "../two_phase_commit/messages.ts";
 
 /** What a participant that has voted yes and has not decided is in: Skeen's `w` and `p`. */
@@ -40,6 +45,7 @@ export type Prepare = {
   readonly you: number;
   readonly epoch: number;
   readonly operations: unknown;
+  readonly standing?: TransactionStanding;
 };
 
 /** A vote that binds: `prepared` is durable in `store` (a UUID). `answer` goes to the client if all commit. */
@@ -166,14 +172,19 @@ export type BeganRecord = {
  * - `prepared`: all that is needed to ask and to commit after a restart.
  * - `preCommitted`: it has heard that all voted yes, and others may decide to commit because of it.
  * - `committed` (in one write with the changed rows), `aborted`: the outcome.
+ * - `heuristic` (in one write with the rows it changes): an operator's decision, until the outcome.
  */
 export type ParticipantRecord =
   | PreparedRecord
+  | HeuristicRecord
   | {
     readonly protocol: "3pc";
     readonly kind: "preCommitted" | "committed" | "aborted";
     readonly id: TransactionId;
   };
+
+/** An operator's decision about what nobody could tell the outcome of; fields as in two-phase commit. */
+export type HeuristicRecord = AnyHeuristicRecord & { readonly protocol: "3pc" };
 
 /** The participant's promise to commit if told so. */
 export type PreparedRecord = {

@@ -10,6 +10,7 @@ import {
   type BeganRecord,
   type CoordinatorRecord,
   formatTransactionId,
+  type HeuristicRecord,
   type Outcome,
   type ParticipantRecord,
   type PreparedRecord,
@@ -29,7 +30,13 @@ export type OpenTransaction = {
 /** What a restarted participant knows of one transaction. */
 export type KnownTransaction =
   | { readonly id: TransactionId; readonly as: "committed" | "aborted" }
-  | { readonly id: TransactionId; readonly as: Undecided; readonly prepared: PreparedRecord };
+  | {
+    readonly id: TransactionId;
+    readonly as: Undecided;
+    readonly prepared: PreparedRecord;
+    /** An operator has decided: its rows are written or not, and are not locked any more. */
+    readonly heuristic?: HeuristicRecord;
+  };
 
 /** Whether a record of a journal that several protocols share is one of this protocol. */
 export function isThreePhaseRecord(record: unknown): boolean {
@@ -86,17 +93,21 @@ export function recoverParticipant(
 ): readonly KnownTransaction[] {
   const prepared = new Map<string, PreparedRecord>();
   const preCommitted = new Set<string>();
+  const heuristics = new Map<string, HeuristicRecord>();
   const known = new Map<string, KnownTransaction>();
   for (const record of records) {
     const key = formatTransactionId(record.id);
     if (record.kind === "prepared") prepared.set(key, record);
     else if (record.kind === "preCommitted") preCommitted.add(key);
+    else if (record.kind === "heuristic") heuristics.set(key, record);
     else known.set(key, { id: record.id, as: record.kind });
   }
   for (const [key, record] of prepared) {
     if (known.has(key)) continue;
     const as = preCommitted.has(key) ? "preCommitted" : "uncertain";
-    known.set(key, { id: record.id, as, prepared: record });
+    const heuristic = heuristics.get(key);
+    const own = { id: record.id, as, prepared: record } as const;
+    known.set(key, heuristic === undefined ? own : { ...own, heuristic });
   }
   return [...known.values()]
     .filter(({ id, as }) => isUndecided(as) || id.sequence >= (lowest[id.log] ?? 0))
@@ -113,8 +124,10 @@ export function retainedByParticipant(
     if (!("prepared" in known)) {
       return [{ protocol: "3pc", kind: as as "committed" | "aborted", id }];
     }
-    if (as === "uncertain") return [known.prepared];
-    return [known.prepared, { protocol: "3pc", kind: "preCommitted", id }];
+    const { prepared, heuristic = [] } = known;
+    const heard = { protocol: "3pc", kind: "preCommitted", id } as const;
+    const records: ParticipantRecord[] = [prepared];
+    return records.concat(as === "uncertain" ? [] : heard, heuristic);
   });
 }
 

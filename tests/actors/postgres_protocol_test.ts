@@ -106,6 +106,7 @@ Deno.test(only("messages of a coordinator, again and after restarts"), async (t)
   await t.step("what was refused to a peer stays refused", async () => {
     for (let times = 0; times < 2; times++) {
       prepare(1);
+      assertEquals((await next())["type"], "voteNo");
       tell("inquiry", { id: id(1), index: 1, you: 0, epoch: 1 });
       assertEquals((await next())["type"], "abort");
       assertEquals(await database.prepared(), []);

@@ -29,6 +29,8 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   "twoPhaseCommit.coordinator": ["two_phase_commit", "crashes", "partitions", "leases"],
   "twoPhaseCommit.participant": ["two_phase_commit", "crashes", "partitions"],
   "twoPhaseCommit.holder": ["leases", "partitions"],
+  "threePhaseCommit.coordinator": ["three_phase_swarm", "three_phase_asynchronous"],
+  "threePhaseCommit.participant": ["three_phase_swarm", "three_phase_asynchronous"],
   "heartbeat.monitor": ["heartbeat", "partitions"],
   "heartbeat.emitter": ["heartbeat", "partitions"],
   "rpc.call": ["lifecycle", "partitions", "crashes"],

@@ -145,3 +145,21 @@ Deno.test("a port ends the sessions an edge has cached, before it is acknowledge
   const after = await world.call("edge-3", "session.validate", { session });
   assertEquals(after.error?.data.reason, "expired_session");
 });
+
+Deno.test("what is asked for one subscriber goes through one coordinator, whatever the edge", async () => {
+  const world = await World.start({ seed: 9, subscribers: SUBSCRIBERS });
+  await using _ = world.system;
+  const debits = Array.from({ length: 60 }, (_, i) => {
+    const params = { subscriber: seedMsisdn(0), amount: 1, idempotencyKey: `d-${i}` };
+    return world.rpc(`edge-${i % 3 + 1}`, "account.debit", params);
+  });
+  const answers = await world.system.until(Promise.all(debits));
+  const balances = answers.map(({ result }) => result?.["balance"] as number).sort();
+  assertEquals(balances, Array.from({ length: 60 }, (_, i) => INITIAL - 60 + i).sort());
+  const started: number[] = [];
+  for (let core = 1; core <= 4; core++) {
+    const stats = world.system.ask(`core-${core}/coordinator`, "$stats");
+    started.push((await world.system.until(stats) as { started: number }).started);
+  }
+  assertEquals(started.toSorted((a, b) => a - b), [0, 0, 0, 60]);
+});

@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { participantOf } from "../../actors/cluster_plan.ts";
 import { seedMsisdn, shardOf } from "../../examples/telecom/rows.ts";
+import { loadProfile } from "../../examples/telecom/profile_loader.ts";
 import { type Answer, World } from "./cluster_world.ts";
 
 const INITIAL = 100_000;
@@ -41,28 +42,40 @@ async function inTime(world: World, request: Promise<Answer>): Promise<Answer & 
   return { ...await request, ms: world.system.now - since };
 }
 
-Deno.test("transfers to and fro all succeed, and no lock timeout is needed for it", async () => {
-  const world = await World.start({ seed: 11, settings: { ...SETTINGS, ...KEEP } });
-  await using _ = world.system;
-  const couples = pairs(world, 30);
-  const sent = couples.flatMap(([a, b], i) =>
-    [[a, b], [b, a]].map(([from, to], j) => {
-      const params = { from, to, amount: 10, idempotencyKey: `${i}-${j}` };
-      return inTime(world, world.rpc(`edge-${j + 1}`, "account.transfer", params));
-    })
-  );
-  const answers = await world.system.until(Promise.all(sent));
-  assertEquals(answers.filter(({ error }) => error !== undefined), []);
-  const slowest = Math.max(...answers.map(({ ms }) => ms));
-  assert(slowest < 1500, `the slowest took ${slowest} ms`);
-  const { deadlocks, victims, waits } = await figures(world);
-  assert(deadlocks > 0, "there were none to find");
-  assertEquals([victims, waits], [deadlocks, 0]);
-  for (const subscriber of couples.flat()) {
-    const { result } = await world.call("edge-1", "account.balance", { subscriber });
-    assertEquals(result?.["balance"], INITIAL);
-  }
-});
+/** The built-in profile with transfers by one of the protocols. */
+function profile(protocol: "2pc" | "3pc"): string {
+  const loaded = loadProfile("carrier");
+  if (!loaded.ok) throw new Error(loaded.error);
+  const protocols = { "account.transfer": protocol };
+  const settings = { ...loaded.profile.settings, synchronous: true, protocols };
+  return JSON.stringify({ ...loaded.profile, settings });
+}
+
+for (const protocol of ["2pc", "3pc"] as const) {
+  Deno.test(`${protocol}: transfers to and fro all succeed, and no lock timeout is needed for it`, async () => {
+    const settings = { ...SETTINGS, ...KEEP };
+    const world = await World.start({ seed: 12, profile: profile(protocol), settings });
+    await using _ = world.system;
+    const couples = pairs(world, 30);
+    const sent = couples.flatMap(([a, b], i) =>
+      [[a, b], [b, a]].map(([from, to], j) => {
+        const params = { from, to, amount: 10, idempotencyKey: `${i}-${j}` };
+        return inTime(world, world.rpc(`edge-${j + 1}`, "account.transfer", params));
+      })
+    );
+    const answers = await world.system.until(Promise.all(sent));
+    assertEquals(answers.filter(({ error }) => error !== undefined), []);
+    const slowest = Math.max(...answers.map(({ ms }) => ms));
+    assert(slowest < 1500, `the slowest took ${slowest} ms`);
+    const { deadlocks, victims, waits } = await figures(world);
+    assert(deadlocks > 0, "there were none to find");
+    assertEquals([victims, waits], [deadlocks, 0]);
+    for (const subscriber of couples.flat()) {
+      const { result } = await world.call("edge-1", "account.balance", { subscriber });
+      assertEquals(result?.["balance"], INITIAL);
+    }
+  });
+}
 
 Deno.test("a circle of three participants is one deadlock with one victim", async () => {
   const world = await World.start({ seed: 12, settings: { ...SETTINGS, ...KEEP } });

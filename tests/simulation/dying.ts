@@ -37,7 +37,9 @@ export function die(stage: Stage, until: number): void {
   const keepers = stage.addresses.filter((address) => !address.endsWith("/gateway"));
   const nodes = [...new Set(keepers.map(nodeOf))];
   const awaited = new Map<string, string>();
+  const before = stage.hub.leaving;
   stage.hub.leaving = (from, type) => {
+    before(from, type);
     if (awaited.get(from) !== type || scheduler.now() + LAST_MS >= until) return;
     awaited.delete(from);
     strike(stage, from, nodes, random);

@@ -21,7 +21,10 @@ import { type Fault, FAULTS } from "./swarm.ts";
 /** Why a role ends whose disk is full. */
 export const DISK_FAILED = /no space is left on the device/;
 
-const COORDINATOR = "twoPhaseCommit.coordinator";
+const COORDINATORS: ReadonlySet<string> = new Set([
+  "twoPhaseCommit.coordinator",
+  "threePhaseCommit.coordinator",
+]);
 const ENDED: ReadonlySet<string> = new Set(["ended", "aborted"]);
 
 /** A broken invariant. */
@@ -121,7 +124,7 @@ export class Hub {
         return (machine, key, event, before, after, effects) => {
           if (this.#over || life.over) return;
           if (machine === roleMachine.id) coverage.live(roleMachine, before, event.type, after);
-          if (machine === COORDINATOR) {
+          if (COORDINATORS.has(machine)) {
             if (ENDED.has(after)) this.running.delete(key);
             else this.running.set(key, address);
           }

@@ -40,6 +40,23 @@ Deno.test("first come, first served, across keys and by withdrawals", () => {
   assertEquals(locks.size, 0);
 });
 
+Deno.test("the line of some keys is the longest of theirs, without who has gone or holds", () => {
+  const locks = new Locks();
+  const take = (owner: string, ...keys: string[]) => locks.acquire(owner, keys, () => {});
+  const lines = () => [["a"], ["b"], ["a", "b"], ["c"], []].map((keys) => locks.line(keys));
+  take("one", "a", "b");
+  assertEquals(lines(), [0, 0, 0, 0, 0]);
+  take("two", "a");
+  take("three", "b");
+  take("four", "b", "c");
+  locks.whenFree(["b"], () => {});
+  assertEquals(lines(), [1, 3, 3, 0, 0]);
+  locks.release("three");
+  assertEquals(lines(), [1, 2, 2, 0, 0]);
+  locks.release("one"); // Four holds b now and is not in line for anything.
+  assertEquals(lines(), [0, 1, 1, 0, 0]);
+});
+
 Deno.test("a reader may read again from within, and a writer may release from within", () => {
   const locks = new Locks();
   const log: string[] = [];

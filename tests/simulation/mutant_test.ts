@@ -5,6 +5,7 @@ import { coordinator } from "../../protocols/two_phase_commit/coordinator.ts";
 import { holder } from "../../protocols/two_phase_commit/holder.ts";
 import { participant } from "../../protocols/two_phase_commit/participant.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
+import { participant as threePhase } from "../../protocols/three_phase_commit/participant.ts";
 import { tryMutant } from "./mutant_hook.ts";
 
 // Charts are changed as plain data.
@@ -32,6 +33,8 @@ const MUTANTS: readonly {
   readonly machine: AnyStateMachine;
   readonly scenario: string;
   readonly by: readonly string[];
+  /** The first seed: those before find nothing, slowly. */
+  readonly first?: number;
 }[] = [
   {
     name: "a participant votes before its promise is durable",
@@ -117,11 +120,46 @@ const MUTANTS: readonly {
     scenario: "two_phase_commit",
     by: ["events_handled"],
   },
+  {
+    name: "a participant of three-phase commit votes before its promise is durable",
+    machine: mutant(threePhase, ({ states }) => {
+      const vote = { type: "send", params: { message: "voteYes", to: [-1] } };
+      states.preparing.entry = [states.preparing.entry, vote];
+    }),
+    scenario: "three_phase_asynchronous",
+    by: ["durable_first"],
+  },
+  {
+    name: "one that has committed goes by an abort that it hears of",
+    machine: mutant(threePhase, ({ states }) => {
+      states.committed.on.abort = "aborting";
+    }),
+    scenario: "three_phase_asynchronous",
+    by: ["decisions_stand"],
+    first: 8,
+  },
+  {
+    name: "one that is back asks only once",
+    machine: mutant(threePhase, ({ states }) => {
+      delete states.recovering.after;
+    }),
+    scenario: "three_phase_asynchronous",
+    by: ["atomic_termination", "liveness"],
+    first: 14,
+  },
+  {
+    name: "a leader does not expect what others say late",
+    machine: mutant(threePhase, ({ states }) => {
+      delete states.collecting.on.prepare;
+    }),
+    scenario: "three_phase_asynchronous",
+    by: ["events_handled"],
+  },
 ];
 
-for (const { name, machine, scenario, by } of MUTANTS) {
+for (const { name, machine, scenario, by, first = 1 } of MUTANTS) {
   Deno.test(`found: ${name}`, async () => {
-    const caught = await tryMutant({ machine, scenarios: [scenario], seeds: 40 });
+    const caught = await tryMutant({ machine, scenarios: [scenario], seeds: 40, first });
     assert(caught !== undefined, "nothing was noticed");
     assert(by.includes(caught.invariant), `${caught.invariant}: ${caught.message}`);
   });

@@ -23,6 +23,8 @@ export interface Heard {
 /** One honest role under test, a rogue, and a client that notes what it hears. */
 export class Scene implements AsyncDisposable {
   readonly heard: Heard[] = [];
+  /** What the client answers to those who ask for an outcome. */
+  knowledge = "uncertain";
   readonly system: SimulatedSystem;
   #spec: RoleSpec | undefined;
 
@@ -34,10 +36,31 @@ export class Scene implements AsyncDisposable {
       },
     });
     const decisions = ["prepare", "commit", "abort", "voteYes", "voteNo", "ack", "inquiry"];
-    const types = [...decisions, "waits", "finished"];
+    const threePhase = [
+      "voteYes",
+      "voteNo",
+      "preCommitAck",
+      "ack",
+      "stateReport",
+      "abort",
+      "inquiry",
+    ];
+    const types = [
+      ...decisions,
+      ...threePhase.map((type) => `3pc.${type}`),
+      ...["waits", "finished"],
+    ];
     const client = defineRole<never>({
       name: "client",
-      create: () => ({ messages: Object.fromEntries(types.map((type) => [type, note(type)])) }),
+      create: (services) => ({
+        messages: {
+          ...Object.fromEntries(types.map((type) => [type, note(type)])),
+          outcome: {
+            accepts: () => true,
+            handle: (_: unknown, envelope) => services.reply(envelope, this.knowledge),
+          },
+        },
+      }),
     });
     const nodes = ["edge-1", "core-1", "cloud-1"];
     const links = nodes.flatMap((from) =>
@@ -46,11 +69,12 @@ export class Scene implements AsyncDisposable {
     this.system = SimulatedSystem.create({ nodes, links, client, seed: 5 });
   }
 
-  async withParticipant(): Promise<this> {
+  /** @param peers who takes part besides */
+  async withParticipant(peers: readonly string[] = []): Promise<this> {
     const config: ParticipantConfig = {
       shards: [shard],
       coordinators: [CLIENT],
-      participants: [PARTICIPANT],
+      participants: [PARTICIPANT, ...peers],
       edges: ["edge-1/gateway"],
       detector: CLIENT,
       overseer: CLIENT,
@@ -58,6 +82,7 @@ export class Scene implements AsyncDisposable {
       inquireMs: 500,
       leaseMs: 1000,
       driftPpm: 0,
+      synchronous: true,
       storeSince: 1,
       seed: { subscribers: 10, edges: ["edge-1"] },
     };
@@ -92,6 +117,15 @@ export class Scene implements AsyncDisposable {
     await this.system.spawn({ address: ROGUE, module, name: "rogue", config: undefined });
     await this.system.advance(20);
     return this;
+  }
+
+  /** Adds a record to the participant's journal while it is down. */
+  async append(record: unknown): Promise<void> {
+    const store = this.system.disks.open("p", () => {});
+    store.append(record);
+    store.commit();
+    await this.system.advance(100);
+    store.close();
   }
 
   /** The role under test crashes, and is started again. */

@@ -181,6 +181,13 @@ class Play {
     return undefined;
   }
 
+  /** Where nobody stays away: what a role that is down must go on with only its journal knows. */
+  get #isWaitingForRoles(): boolean {
+    const { parts: { scenario }, addresses, system } = this.stage;
+    return scenario.roles !== undefined &&
+      addresses.some((address) => system.spawner.process(address) === undefined);
+  }
+
   get #failed(): boolean {
     return this.stage.hub.violations.length > 0;
   }
@@ -221,6 +228,10 @@ class Play {
     const settled = () => {
       if (system.now < lookAt) return false;
       lookAt = system.now + 20;
+      if (this.#isWaitingForRoles) {
+        lookAt = system.now + SETTLE_MS;
+        return false;
+      }
       return (this.#clients?.open ?? 0) === 0 && hub.invariants.undecided() === 0;
     };
     let done = false;

@@ -51,6 +51,8 @@ export interface Scenario {
   cast(random: () => number): Casting;
   /** What else happens while faults last. */
   act?(stage: Stage, until: number): void;
+  /** Invariants that are not asked for: what is not promised under these faults. */
+  readonly waives?: readonly string[];
   /** The invariant that every seed must break: what is not promised. The run ends with it. */
   readonly mustBreak?: string;
   /** What else had to come of it and has not, once it is broken. */

@@ -151,7 +151,6 @@ export class Simulation {
         ...figures,
         profile: this.options.profile ?? "drawn",
         unreached: never,
-        unreached_unfinished: all ? left.unfinished : [],
         faults: strikes,
         coverage,
         ...more,

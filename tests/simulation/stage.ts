@@ -118,7 +118,7 @@ export class Stage {
       recorder,
       coverage: parts.coverage,
       model: new LedgerModel((address) => storeOf(stores, address)),
-      definitions: parts.definitions,
+      definitions: parts.definitions.filter(({ name }) => !scenario.waives?.includes(name)),
       replaced: parts.replaced,
       watched: {
         now: () => made.system?.now ?? 0,

@@ -15,18 +15,10 @@ const BY_HAND = "no scenario has an operator who resolves a doubt: heuristics_te
   "and the checker takes all of it";
 const NEVER_FAILS = "our host's step cannot fail";
 
-const NOBODY_CALLS_OFF = "our host of three-phase commit lets nobody call a transaction off: " +
-  "it gives its charts no abort";
 const DROPPED = "our host drops what is about no instance: none waits in its first state";
 
-/** Of three-phase commit: transitions of the coordinator, then of the participant. */
+/** Of the participant of three-phase commit. */
 const THREE_PHASE: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    ["beginning", "waiting", "preCommitted", "committing", "committed", "aborting", "aborted"]
-      .map((state) => [`threePhaseCommit.coordinator ${state}:abort[0]`, NOBODY_CALLS_OFF]),
-  ),
-  // Only an abort leaves `beginning` before its record is durable.
-  "threePhaseCommit.coordinator aborting:journaled[1]": NOBODY_CALLS_OFF,
   "threePhaseCommit.participant initial:commit[0]": HOST_ANSWERS,
   "threePhaseCommit.participant initial:abort[0]": HOST_ANSWERS,
   "threePhaseCommit.participant initial:preCommit[0]": DROPPED,

@@ -1,7 +1,15 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { salvageStores } from "../../examples/telecom/salvage.ts";
-import type { ParticipantRecord } from "../../protocols/two_phase_commit/messages.ts";
+import type { ParticipantRecord as ThreePhaseRecord } from "../../protocols/three_phase_commit/messages.ts";
+import {
+  isThreePhaseRecord,
+  recoverParticipant as recoverThreePhase,
+} from "../../protocols/three_phase_commit/rules.ts";
+import type {
+  ParticipantRecord,
+  PreparedRecord,
+} from "../../protocols/two_phase_commit/messages.ts";
 import { recoverParticipant } from "../../protocols/two_phase_commit/rules.ts";
 import { StoreError } from "../../runtime/store_error.ts";
 import { SqliteStore } from "../../runtime/worker/sqlite_store.ts";
@@ -98,6 +106,50 @@ Deno.test("salvage: an outcome that is lost becomes a hazard, what follows the h
     assertEquals(rest, { inDoubt: [3], hazards: [[1, "hazard"]], finished: [2] });
     assertEquals(salvageStores(folder, NAMES, 5), []);
   }));
+
+const prepared3 = (sequence: number): ThreePhaseRecord => {
+  const { id, coordinator, peers, you, epoch, effect } = prepared(sequence) as PreparedRecord;
+  return { protocol: "3pc", kind: "prepared", id, coordinator, peers, you, epoch, effect };
+};
+
+Deno.test("salvage: promises of three-phase commit become hazards of their own protocol", () => {
+  const outcome = (kind: "preCommitted" | "committed", sequence: number): ThreePhaseRecord => {
+    return { protocol: "3pc", kind, id: id(sequence) };
+  };
+  const history = [
+    prepared3(1),
+    prepared(2),
+    prepared3(3),
+    outcome("preCommitted", 1),
+    outcome("committed", 1), // The record that is lost.
+    outcome("committed", 3),
+    prepared3(4),
+  ] as ParticipantRecord[];
+  withStores(history, (folder, path) => {
+    sql(path, "UPDATE journal SET body = zeroblob(length(body)) WHERE first = 5");
+    const lines = salvageStores(folder, NAMES, 5).slice(1);
+    const hazards = lines.map((line) => /hazard: core-log:(\d+) /.exec(line)?.[1]).sort();
+    assertEquals(hazards, ["1", "2"]);
+    const store = new SqliteStore(path);
+    const records = [...store.records()] as (ParticipantRecord | ThreePhaseRecord)[];
+    store.close();
+    const [three, two] = [true, false].map((is) =>
+      records.filter((record) => isThreePhaseRecord(record) === is)
+    );
+    assertEquals(
+      recoverThreePhase(three as ThreePhaseRecord[]).map((it) => [
+        it.id.sequence,
+        it.as,
+        "heuristic" in it ? it.heuristic?.decision : undefined,
+      ]),
+      [[1, "preCommitted", "hazard"], [3, "committed", undefined], [4, "uncertain", undefined]],
+    );
+    const { heuristics, inDoubt } = recoverParticipant(two as ParticipantRecord[]);
+    assertEquals(heuristics.map(({ heuristic }) => heuristic.id.sequence), [2]);
+    assertEquals(inDoubt, []);
+    assertEquals(salvageStores(folder, NAMES, 5), []);
+  });
+});
 
 Deno.test("salvage: a tail that others remember is found, and all doubts are hazards", () =>
   withStores(HISTORY, (folder, path) => {

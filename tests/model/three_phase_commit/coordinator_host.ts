@@ -55,6 +55,8 @@ export class CoordinatorHost {
       { event: { type: "inquiry", from: nobody }, expect: "unchanged" },
       { event: { type: "journaled", record: "other" }, expect: "rejected" },
       { event: { type: "recovered", as: "other" }, expect: "rejected" },
+      // A deadlock's victim, chosen before its coordinator failed.
+      { event: { type: "abort" }, expect: "ignored", state: "recovering.asking" },
       // A contradiction.
       ...["committing", "committed.telling"].map((state) => ({ event: abort, expect, state })),
       ...["aborting", "aborted.telling"].map((state) => ({ event: commit, expect, state })),

@@ -181,6 +181,7 @@ const table: readonly Short[] = [
     "after 20",
   ],
   ["and does as they did", recovering, ack(1, "commit"), "committing", "cancel", journal("commit")],
+  ["but aborts nothing itself", recovering, abort, { recovering: "asking" }],
   ["or as one that had not voted", recovering, no(0), "aborting", "cancel", journal("abort")],
   [
     "a recovered commit is told again",

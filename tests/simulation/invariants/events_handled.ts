@@ -1,5 +1,5 @@
 /** Every event is handled or rejected, and nothing that ships makes one be rejected. */
-import type { InvariantDefinition } from "../invariant.ts";
+import type { InvariantDefinition, Step } from "../invariant.ts";
 
 /** Dead letters that no fault accounts for. */
 const WRONG: ReadonlySet<string> = new Set([
@@ -11,6 +11,20 @@ const WRONG: ReadonlySet<string> = new Set([
 
 /** What may be rejected, `machine state event`, and why. */
 const EXPECTED: Readonly<Record<string, string>> = {};
+
+/** Of three-phase commit: states in which the outcome of others is a contradiction. */
+const DECIDED: Readonly<Record<"commit" | "abort", RegExp>> = {
+  commit: /^(refusing|aborting|aborted)/,
+  abort: /^(committing|committed)/,
+};
+
+/** Whether a machine rejects an outcome that its own contradicts: `atomic_agreement` tells of that. */
+function isSplit({ machine, before, event }: Step): boolean {
+  if (!machine.startsWith("threePhaseCommit.")) return false;
+  const { type, outcome = type } = event as { readonly type: string; readonly outcome?: string };
+  if (outcome === "voteNo") return DECIDED.abort.test(before); // It has aborted, and says so.
+  return (outcome === "commit" || outcome === "abort") && DECIDED[outcome].test(before);
+}
 
 /** Why a role may end. */
 const EXCUSED = [
@@ -25,8 +39,9 @@ export const invariant: InvariantDefinition = {
   says: "every event of every machine is handled; no role ends by its own error",
   create(watched) {
     return {
-      step({ machine, address, key, event, before, effects }) {
-        if (!effects.some(({ type }) => type === "reject")) return;
+      step(step) {
+        const { machine, address, key, event, before, effects } = step;
+        if (!effects.some(({ type }) => type === "reject") || isSplit(step)) return;
         if (Object.hasOwn(EXPECTED, `${machine} ${before} ${event.type}`)) return;
         watched.fail(`${address}: ${machine} ${key} rejects ${event.type} in state ${before}`);
       },

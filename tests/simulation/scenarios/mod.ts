@@ -12,6 +12,7 @@ import { lifecycle } from "./lifecycle.ts";
 import { overload } from "./overload.ts";
 import { partitions } from "./partitions.ts";
 import { restartStorm } from "./restart_storm.ts";
+import { threePhaseAsynchronous } from "./three_phase_asynchronous.ts";
 import { threePhaseCommit } from "./three_phase_commit.ts";
 import { threePhaseSwarm } from "./three_phase_swarm.ts";
 import { transfers } from "./transfers.ts";
@@ -24,6 +25,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     twoPhaseCommit,
     threePhaseCommit,
     threePhaseSwarm,
+    threePhaseAsynchronous,
     crashes,
     partitions,
     leases,

@@ -1,9 +1,9 @@
 /** The same two transactions by both protocols, and a participant that is cut off after its votes. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
+import { NOTES } from "../note_writers.ts";
 import { between, type Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
 
-const module = new URL("../notes_role.ts", import.meta.url).href;
 const [COORDINATOR, CUT_OFF] = ["core-1/coordinator", "cloud-2/participant"];
 const POLL_MS = 0.5;
 const SILENCE_MS = 500;
@@ -69,7 +69,7 @@ export const threePhaseCommit: Scenario = {
   mustBreak: "atomic_agreement",
   recast: (plan: ClusterPlan) => ({
     ...plan,
-    participant: { module, name: "notes" },
+    participant: NOTES,
     settings: { ...plan.settings, silenceMs: SILENCE_MS },
   }),
   cast: (random) => ({

@@ -1,6 +1,7 @@
 /** Three-phase commit where its assumption holds: whatever fails, silence means failure. */
 import type { ClusterPlan } from "../../../actors/cluster_plan.ts";
 import { die } from "../dying.ts";
+import { err } from "../hasty.ts";
 import { between, pick, PROFILES, type Scenario } from "../scenario.ts";
 
 /**
@@ -20,7 +21,7 @@ export const threePhaseSwarm: Scenario = {
   name: "three_phase_swarm",
   summary:
     "3PC and 2PC side by side; anybody crashes at any moment, nothing is lost between the living",
-  roles: ["coordinator", "participant", "gateway"],
+  roles: ["coordinator", "participant", "gateway", "detector"],
   faults: {
     // No loss, no partition, no full mailbox: they would make silence of the living.
     maybe: [
@@ -58,7 +59,8 @@ export const threePhaseSwarm: Scenario = {
       resendMs: pick(random, [30, 60]),
     },
     load: {
-      perSecond: between(random, 20, 50),
+      // Now and then far more than there is room for.
+      perSecond: random() < 0.1 ? between(random, 100, 150) : between(random, 20, 60),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
@@ -73,5 +75,8 @@ export const threePhaseSwarm: Scenario = {
     },
     stop: random() < 0.3,
   }),
-  act: die,
+  act(stage, until) {
+    die(stage, until);
+    err(stage, until);
+  },
 };
