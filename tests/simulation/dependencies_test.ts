@@ -64,6 +64,18 @@ Deno.test("what built on an aborted transaction goes on naming it", async () => 
   assertEquals(votes(scene).at(-1), [7, 99_999, []]);
 });
 
+Deno.test("what is begun again builds on nothing undecided, nor is built on", async () => {
+  await using scene = await new Scene().withParticipant();
+  await scene.tell(PARTICIPANT, "prepare", prepare(3));
+  await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), alone: true });
+  assertEquals(votes(scene).length, 1);
+  await scene.tell(PARTICIPANT, "abort", { id });
+  await scene.tell(PARTICIPANT, "prepare", prepare(5));
+  assertEquals(votes(scene).at(-1), [4, 99_999, []]);
+  await scene.tell(PARTICIPANT, "abort", { id: { ...id, sequence: 4 } });
+  assertEquals(votes(scene).at(-1), [5, 99_999, []]);
+});
+
 Deno.test("a refusal is not given for what may never have been", async () => {
   await using scene = await new Scene().withParticipant();
   await scene.tell(PARTICIPANT, "prepare", operation(3, [debit(100_000)]));
