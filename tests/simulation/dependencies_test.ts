@@ -192,3 +192,19 @@ Deno.test("a coordinator breaks a circle of dependencies", async () => {
   await scene.tell(COORDINATOR, "voteYes", yes(one, one)); // Nonsense, and too late besides.
   assertEquals(told(scene, "commit"), []);
 });
+
+Deno.test("victims of deadlocks ask one participant after another, all in the same order", async () => {
+  for (const [other, asked] of [["cloud-1/a", false], ["zone-1/z", true]] as const) {
+    await using scene = await new Scene().withCoordinator(["main/client"], ["main/client", other]);
+    const shards = [0, 1].map((shard) => ({ shard, operations: [1] }));
+    const request = { shards, answerShard: 0 };
+    scene.system.ask(COORDINATOR, "transact", request, 9000).catch(() => {});
+    await scene.system.advance(20);
+    const [first] = scene.said("prepare");
+    const id = formatTransactionId(first!.body["id"] as TransactionId);
+    await scene.tell(COORDINATOR, "victim", { id });
+    await scene.system.advance(1000);
+    const again = told(scene, "prepare").filter((each) => each !== id);
+    assertEquals(again.length > 0, asked, other);
+  }
+});
