@@ -66,7 +66,7 @@ class Coordinator implements Role {
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
   readonly #dependencies = new Dependencies(() => this.#instances);
-  readonly #sequences: Sequences;
+  readonly #sequences: Sequences<Instance<CoordinatorFacts>>;
   readonly #threePhase: ThreePhaseCoordinator;
   readonly #pauses: Pauses;
   #started = 0;
@@ -222,14 +222,15 @@ class Coordinator implements Role {
 
   #create(facts: CoordinatorFacts): Instance<CoordinatorFacts> {
     const { voteTimeoutMs, leaseMs, driftPpm } = this.config;
-    this.#sequences.begin(facts.id.sequence);
-    return this.#instances.create(formatTransactionId(facts.id), {
+    const instance = this.#instances.create(formatTransactionId(facts.id), {
       participants: facts.peers.length,
       voteTimeoutMs,
       resendMs: this.#roundTrip.waitMs,
       maxBackoff: this.#roundTrip.maxBackoff,
       leaseMs: coordinatorLease(leaseMs, driftPpm),
     }, facts);
+    this.#sequences.begin(facts.id.sequence, instance);
+    return instance;
   }
 
   // Messages of participants -------------------------------------------------------------------
@@ -243,7 +244,7 @@ class Coordinator implements Role {
     envelope: Envelope,
     inDoubt: boolean,
   ): Instance<CoordinatorFacts> | undefined {
-    const instance = this.#instances.get(formatTransactionId(id));
+    const instance = this.#sequences.find(id);
     if (instance === undefined) {
       const type = this.#sequences.unknown(id) === "abort" ? "abort" : "uncertain";
       if (inDoubt) this.services.send(envelope.from, type, { id }, { urgent: true });
@@ -275,12 +276,11 @@ class Coordinator implements Role {
     const instance = this.#peer(body, envelope, false);
     if (instance === undefined) return;
     if (isRecord(body.reason)) instance.facts.refusal ??= body.reason as unknown as Refusal;
-    const { index: from, retryable } = body;
-    this.#instances.step(instance, { type: "voteNo", from, retryable });
+    this.#instances.step(instance, { type: "voteNo", from: body.index, retryable: body.retryable });
   }
 
   #held({ id }: Held, envelope: Envelope): void {
-    const instance = this.#instances.get(formatTransactionId(id));
+    const instance = this.#sequences.find(id);
     if (instance === undefined) return;
     // Each edge speaks for its own copy only.
     const from = instance.facts.holders.findIndex(({ address }) => address === envelope.from);

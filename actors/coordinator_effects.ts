@@ -110,6 +110,8 @@ export class CoordinatorEffects {
         epoch: facts.epoch,
         operations: facts.work[index],
         standing: standingOf(facts),
+        // Where much is aborted, what builds on it is aborted with it, over and over.
+        ...(facts.retries > 0 ? { alone: true } : {}),
       }
       : message === "commit"
       ? { id, you: index, store: facts.stores[index] }

@@ -19,6 +19,7 @@
  *
  * @module
  */
+import { ChurnMap } from "../runtime/churn_map.ts";
 import {
   emptyQueue,
   fits,
@@ -58,8 +59,8 @@ export interface LockOptions {
 
 /** A table of locks. */
 export class Locks {
-  readonly #queues = new Map<string, Queue>();
-  readonly #owners = new Map<string, Waiter>();
+  readonly #queues = new ChurnMap<string, Queue>();
+  readonly #owners = new ChurnMap<string, Waiter>();
   /** Those whose turn has come. Served in a loop: they may be more than a stack holds. */
   readonly #turns: Waiter[] = [];
   #serving = false;
@@ -145,8 +146,7 @@ export class Locks {
 
   #enter(waiter: Waiter): void {
     const { owner } = waiter;
-    if (this.#owners.has(owner)) throw new Error(`${owner} has locks already`);
-    this.#owners.set(owner, waiter);
+    if (!this.#owners.add(owner, waiter)) throw new Error(`${owner} has locks already`);
     this.#advance(waiter);
   }
 
@@ -174,9 +174,8 @@ export class Locks {
 
   /** Gives back what an owner holds and takes back what it waits for; nothing if it has none. */
   release(owner: string): void {
-    const waiter = this.#owners.get(owner);
+    const waiter = this.#owners.take(owner);
     if (waiter === undefined) return;
-    this.#owners.delete(owner);
     waiter.gone = true;
     const { keys, held, queued } = waiter;
     for (const key of keys.slice(0, queued ? held + 1 : held)) {
@@ -187,6 +186,9 @@ export class Locks {
     }
     for (const each of waiter.ahead) each.behind.delete(waiter);
     for (const each of waiter.behind) this.#goneAhead(each, waiter);
+    // Once old, it would keep its followers from being collected, and they theirs.
+    waiter.ahead.clear();
+    waiter.behind.clear();
     this.#serve();
   }
 

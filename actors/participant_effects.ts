@@ -63,7 +63,8 @@ export class ParticipantEffects {
 
   #acquire(instance: Instance<ParticipantFacts>): void {
     const { facts, key } = instance;
-    const options = { lane: facts.id.log, since: facts.standing.begunAt };
+    const lane = facts.alone ? {} : { lane: facts.id.log };
+    const options = { ...lane, since: facts.standing.begunAt };
     if (facts.record !== undefined) {
       // Recovered in doubt: what it will write is decided, its rows are locked before anyone else.
       const granted = () => {

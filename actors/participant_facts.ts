@@ -79,6 +79,8 @@ export interface ParticipantFacts {
   shared: readonly string[];
   /** What it voted yes with. */
   record: PreparedRecord | undefined;
+  /** It builds on nothing undecided, nor does anything build on it. */
+  readonly alone: boolean;
   /**
    * Transactions of the same log on whose drafts it built, and that have not committed here: it may
    * commit only if they do.
@@ -116,6 +118,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
     keys: [],
     shared: [],
     record: undefined,
+    alone: false,
     after: new Set(),
     followers: [],
     turn: 0,
@@ -128,7 +131,7 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
 
 /** Of a transaction that begins. */
 export function preparedFacts(body: Prepare, coordinator: string): ParticipantFacts {
-  const { id, peers, you, epoch, operations, standing = UNKNOWN_STANDING } = body;
+  const { id, peers, you, epoch, operations, standing = UNKNOWN_STANDING, alone = false } = body;
   return {
     ...bareFacts(id),
     coordinator,
@@ -137,6 +140,7 @@ export function preparedFacts(body: Prepare, coordinator: string): ParticipantFa
     epoch,
     work: operations as Work,
     standing,
+    alone,
   };
 }
 
@@ -174,7 +178,8 @@ export function isPrepare(body: unknown): body is Prepare {
     Array.isArray(body["operations"]) &&
     body["operations"].every((work) =>
       isRecord(work) && isIndex(work["shard"]) && Array.isArray(work["operations"])
-    ) && (body["standing"] === undefined || isStanding(body["standing"]));
+    ) && (body["standing"] === undefined || isStanding(body["standing"])) &&
+    (body["alone"] === undefined || typeof body["alone"] === "boolean");
 }
 
 function isStanding(value: unknown): boolean {

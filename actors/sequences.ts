@@ -5,15 +5,16 @@
  */
 import type { CoordinatorRecord, TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import { answerUnknown, nextReservation } from "../protocols/two_phase_commit/rules.ts";
+import { ChurnMap } from "../runtime/churn_map.ts";
 import type { Services } from "../runtime/role.ts";
 
 /** Numbers reserved with one forced record. */
 const BLOCK = 65_536;
 
-/** Gives out numbers and knows which are open. */
-export class Sequences {
+/** Gives out numbers and knows which are open, and for what. */
+export class Sequences<T = unknown> {
   /** In order of their numbers. */
-  readonly #open = new Set<number>();
+  readonly #open = new ChurnMap<number, T | undefined>();
   #next = 0;
   #reservedUpTo = 0;
   #durableUpTo = 0;
@@ -26,7 +27,7 @@ export class Sequences {
     found: { readonly next: number; readonly reservedUpTo: number },
     open: readonly number[],
   ): void {
-    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.add(sequence);
+    for (const sequence of open.toSorted((a, b) => a - b)) this.#open.set(sequence, undefined);
     this.#next = found.next;
     this.#reservedUpTo = this.#durableUpTo = found.reservedUpTo;
   }
@@ -74,8 +75,13 @@ export class Sequences {
   }
 
   /** A transaction has begun. */
-  begin(sequence: number): void {
-    this.#open.add(sequence);
+  begin(sequence: number, transaction?: T): void {
+    this.#open.set(sequence, transaction);
+  }
+
+  /** What goes on under an id. */
+  find({ log, sequence }: TransactionId): T | undefined {
+    return log === this.services.store.id ? this.#open.get(sequence) : undefined;
   }
 
   /** A transaction has ended. */
@@ -85,7 +91,6 @@ export class Sequences {
 
   /** Every number below it has ended. */
   get lowest(): number {
-    for (const sequence of this.#open) return sequence;
-    return this.#next;
+    return this.#open.oldestKey ?? this.#next;
   }
 }

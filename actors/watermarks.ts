@@ -6,15 +6,16 @@
  */
 import type { TransactionId } from "../protocols/two_phase_commit/messages.ts";
 import { raiseLowest } from "../protocols/two_phase_commit/rules.ts";
+import { ChurnMap } from "../runtime/churn_map.ts";
 
 /** The transactions of one log. */
 export interface KnownLog<T> {
   /** The watermark. */
   lowest: number;
   /** By sequence number. */
-  readonly known: Map<number, T>;
+  readonly known: ChurnMap<number, T>;
   /** Below the watermark and not settled yet. */
-  readonly unsettled: Map<number, T>;
+  readonly unsettled: ChurnMap<number, T>;
 }
 
 /** Logs by name. */
@@ -34,7 +35,7 @@ export class Watermarks<T> {
   log(name: string): KnownLog<T> {
     let log = this.#logs.get(name);
     if (log === undefined) {
-      this.#logs.set(name, log = { lowest: 0, known: new Map(), unsettled: new Map() });
+      this.#logs.set(name, log = { lowest: 0, known: new ChurnMap(), unsettled: new ChurnMap() });
     }
     return log;
   }
@@ -58,10 +59,10 @@ export class Watermarks<T> {
     const before = log.lowest;
     log.lowest = raiseLowest(before, announced);
     if (log.lowest === before) return;
-    for (const [, transaction] of [...log.unsettled]) this.forget(transaction);
+    for (const transaction of log.unsettled.values()) this.forget(transaction);
     if (log.lowest - before > log.known.size) {
       // A coordinator that restarted skips the rest of its reserved numbers.
-      for (const [sequence, transaction] of [...log.known]) {
+      for (const [sequence, transaction] of log.known) {
         if (sequence < log.lowest) this.#forgetOne(log, sequence, transaction);
       }
       return;

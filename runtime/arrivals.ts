@@ -71,35 +71,37 @@ export class Arrivals {
   }
 
   #open(frame: Frame): void {
-    const from = `slot ${frame.sender}`;
-    const envelopes = this.#reading({ to: this.self, from, type: "frame" }, frame.count, () => {
-      return decodeFrame(frame.bytes);
-    });
-    if (envelopes === undefined) return;
+    const envelopes = this.#decode(frame);
     const clock = envelopes[0]?.clock;
     if (clock !== undefined) this.ports.nodeClock.merge(clock);
     for (const envelope of envelopes) {
-      if (roleAddress(envelope.to) !== this.self) {
-        this.dead.add("unreachable", envelope);
-        continue;
-      }
-      const read = this.#reading(envelope, 1, () => ({ body: decodeBody(envelope.bytes) }));
-      if (read !== undefined) this.dispatch(envelope, read.body);
+      if (roleAddress(envelope.to) === this.self) this.#deliver(envelope);
+      else this.dead.add("unreachable", envelope);
     }
   }
 
-  /** What `read` gives, or undefined and a dead letter if it is malformed. */
-  #reading<T>(
-    about: { readonly to: Address; readonly from: Address; readonly type: string },
-    count: number,
-    read: () => T,
-  ): T | undefined {
+  #decode(frame: Frame): readonly Envelope[] {
     try {
-      return read();
+      return decodeFrame(frame.bytes);
     } catch (error) {
-      if (!(error instanceof MalformedFrame)) throw error;
-      this.dead.add("malformed", about, count);
-      return undefined;
+      const from = `slot ${frame.sender}`;
+      this.#malformed(error, { to: this.self, from, type: "frame" }, frame.count);
+      return [];
     }
+  }
+
+  #deliver(envelope: Envelope): void {
+    let body: unknown;
+    try {
+      body = decodeBody(envelope.bytes);
+    } catch (error) {
+      return this.#malformed(error, envelope, 1);
+    }
+    this.dispatch(envelope, body);
+  }
+
+  #malformed(error: unknown, about: Parameters<DeadLetters["add"]>[1], count: number): void {
+    if (!(error instanceof MalformedFrame)) throw error;
+    this.dead.add("malformed", about, count);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ChurnMap } from "./churn_map.ts";
 import type { Address } from "./ports.ts";
 import { AskFailed, roleAddress } from "./role.ts";
 import type { Timer, Timers } from "./timers.ts";
@@ -27,7 +28,7 @@ interface Ask {
 
 /** The open questions of one role. */
 export class Asks {
-  readonly #open = new Map<number, Ask>();
+  readonly #open = new ChurnMap<number, Ask>();
   #calls: number;
   #closed = false;
 
@@ -75,7 +76,7 @@ export class Asks {
   /** No answer will be read any more: whoever waits for one has waited long enough. */
   close(): void {
     this.#closed = true;
-    for (const { timer } of [...this.#open.values()]) {
+    for (const { timer } of this.#open.values()) {
       const { action } = timer;
       this.timers.cancel(timer);
       action?.();

@@ -9,7 +9,9 @@ const FALSE = 0xf4, TRUE = 0xf5, NULL = 0xf6, UNDEFINED = 0xf7, FLOAT64 = 0xfb;
 /** Texts up to this length are remembered: addresses, names, tokens. */
 const SHORT = 512;
 /** Texts that are remembered: a power of two. */
-const TEXTS = 2048;
+const TEXTS = 4096;
+/** Of longer texts the hash takes some characters only, spread over all of it. */
+const HASHED = 24;
 /** Deeper values are left to the general decoder. */
 const MOST_DEPTH = 64;
 
@@ -48,16 +50,22 @@ export class CborReader {
     throw UNUSUAL;
   }
 
+  /** Past the end it is 0, and the place is not that of the end. */
   #byte(): number {
-    if (this.#at >= this.#bytes.length) throw UNUSUAL;
-    return this.#bytes[this.#at++]!;
+    return this.#bytes[this.#at++]! | 0;
+  }
+
+  /** A length that may be true: every item takes a byte or more. */
+  #count(info: number): number {
+    const count = this.#argument(info);
+    return count <= this.#bytes.length - this.#at ? count : this.refuse();
   }
 
   /** What a head of this major type says: a length. */
   #head(major: number): number {
     const byte = this.#byte();
     if (byte >> 5 !== major) throw UNUSUAL;
-    return this.#argument(byte & 0x1f);
+    return this.#count(byte & 0x1f);
   }
 
   #argument(info: number): number {
@@ -110,16 +118,14 @@ export class CborReader {
   #text(length: number): string {
     const bytes = this.#bytes, start = this.#at, end = start + length;
     if (length > SHORT || end > bytes.length) return this.#long(length);
-    let hash = length;
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i]!;
-      if (byte > 0x7f) throw UNUSUAL;
-      hash = Math.imul(hash ^ byte, 0x01000193);
-    }
     this.#at = end;
+    const step = length > HASHED ? length >> 3 : 1;
+    let hash = length;
+    for (let i = end - 1; i >= start; i -= step) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
     const slot = (hash ^ hash >>> 15) & TEXTS - 1;
     const known = this.#texts[slot]!;
     if (isText(known, bytes, start, length)) return known;
+    for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) throw UNUSUAL;
     return this.#texts[slot] = ascii(bytes.subarray(start, end));
   }
 
@@ -145,9 +151,9 @@ export class CborReader {
       case TEXT:
         return this.#text(this.#argument(info));
       case ARRAY:
-        return this.#array(this.#argument(info), depth + 1);
+        return this.#array(this.#count(info), depth + 1);
       case MAP:
-        return this.#map(this.#argument(info), depth + 1);
+        return this.#map(this.#count(info), depth + 1);
     }
     if (byte === NULL) return null;
     if (byte === FALSE || byte === TRUE) return byte === TRUE;

@@ -3,6 +3,9 @@
  * arrays, numbers, texts in ASCII, bytes. It gives the same bytes as the general encoder, in a
  * fraction of the time; what else there is, it leaves to that one.
  *
+ * Within, the place to write at is handed on and given back, never kept in an object: so the
+ * compiler keeps it in a register.
+ *
  * @module
  */
 
@@ -10,136 +13,205 @@ const UINT = 0x00, NEGATIVE = 0x20, BYTES = 0x40, TEXT = 0x60, ARRAY = 0x80, MAP
 const FALSE = 0xf4, TRUE = 0xf5, NULL = 0xf6, UNDEFINED = 0xf7, FLOAT64 = 0xfb;
 /** Most that a head with its length, or a number, takes. */
 const HEAD = 9;
+/** More entries do not fit the first byte of a map's head. */
+const SMALL_MAP = 23;
 /** Deeper values are left to the general encoder. */
 const MOST_DEPTH = 64;
 const LEAST_INTEGER = -(2 ** 32);
 
 /** Writes one item after the other into the same buffer. */
 export class CborWriter {
-  readonly #target: Uint8Array;
-  readonly #view: DataView;
+  #target: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  /** Where the present item begins: what is before it has been taken. */
+  #start = 0;
   #at = 0;
   #failed = false;
 
-  /** @param size of its buffer, in bytes */
-  constructor(size: number) {
+  /**
+   * @param size of its buffers, in bytes
+   * @param most an item larger than `size` gets a larger one, up to this
+   */
+  constructor(private readonly size: number, private readonly most: number = size) {
     this.#target = new Uint8Array(size);
     this.#view = new DataView(this.#target.buffer);
   }
 
-  /** Forgets what was written. */
+  /** Forgets what was written, but for what was taken. */
   begin(): void {
-    this.#at = 0;
+    this.#at = this.#start;
     this.#failed = false;
   }
 
   /** What was written, valid until the next `begin`; undefined if some of it was not for it. */
   end(): Uint8Array | undefined {
-    return this.#failed ? undefined : this.#target.subarray(0, this.#at);
+    return this.#failed ? undefined : this.#target.subarray(this.#start, this.#at);
   }
 
-  /** Whether there is room for more; if not, nothing is written any more. */
-  #fits(bytes: number): boolean {
-    if (this.#at + bytes > this.#target.length) this.#failed = true;
-    return !this.#failed;
+  /**
+   * As {@link CborWriter.end}, but nothing is written there again: it may be kept, side by side
+   * with others, for memory of its own would cost each of them more than writing it.
+   */
+  take(): Uint8Array | undefined {
+    if (this.#failed) return undefined;
+    const taken = this.#target.subarray(this.#start, this.#at);
+    // Small ones would keep a buffer that was made for a large one alive.
+    this.#start = this.#target.length > this.size ? this.#target.length : this.#at;
+    return taken;
+  }
+
+  /** Sees to it that there is room at a place, or at the one it gives back. */
+  #room(at: number, bytes: number): number {
+    return at + bytes <= this.#target.length ? at : this.#grow(at, bytes);
+  }
+
+  #grow(at: number, bytes: number): number {
+    const old = this.#target, start = this.#start, needed = at - start + bytes;
+    this.#failed ||= needed > this.most;
+    // What follows a failure is written for nothing, but not over what was taken.
+    const size = this.#failed || needed <= this.size
+      ? Math.max(this.size, bytes)
+      : Math.min(2 * needed, this.most);
+    this.#target = new Uint8Array(size);
+    this.#view = new DataView(this.#target.buffer);
+    this.#start = 0;
+    if (this.#failed) return 0;
+    this.#target.set(old.subarray(start, at));
+    return at - start;
   }
 
   /** Begins an array of so many items. */
   array(length: number): void {
-    this.#head(ARRAY, length);
-  }
-
-  #head(major: number, value: number): void {
-    if (!this.#fits(HEAD)) return;
-    const target = this.#target;
-    if (value < 0x18) target[this.#at++] = major | value;
-    else if (value < 0x100) {
-      target[this.#at++] = major | 0x18;
-      target[this.#at++] = value;
-    } else if (value < 0x10000) {
-      target[this.#at++] = major | 0x19;
-      target[this.#at++] = value >>> 8;
-      target[this.#at++] = value & 0xff;
-    } else {
-      target[this.#at++] = major | 0x1a;
-      this.#view.setUint32(this.#at, value);
-      this.#at += 4;
-    }
+    this.#at = this.#head(this.#at, ARRAY, length);
   }
 
   /** Writes a number. */
   number(value: number): void {
-    if (value >>> 0 === value) return this.#head(UINT, value);
-    if (value < 0 && value >= LEAST_INTEGER && Math.floor(value) === value) {
-      return this.#head(NEGATIVE, -1 - value);
-    }
-    if (!this.#fits(HEAD)) return;
-    this.#target[this.#at++] = FLOAT64;
-    this.#view.setFloat64(this.#at, value);
-    this.#at += 8;
+    this.#at = this.#number(this.#at, value);
   }
 
   /** Writes a text. */
   text(text: string): void {
-    const { length } = text;
-    if (!this.#fits(HEAD + length)) return;
-    this.#head(TEXT, length);
-    const target = this.#target;
-    let at = this.#at, all = 0;
-    for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      all |= code;
-      target[at++] = code;
-    }
-    if (all > 0x7f) this.#failed = true;
-    this.#at = at;
+    this.#at = this.#text(this.#at, text);
   }
 
   /** Writes a byte string. */
   bytes(bytes: Uint8Array): void {
     const { length } = bytes;
-    if (!this.#fits(HEAD + length)) return;
-    this.#head(BYTES, length);
-    this.#target.set(bytes, this.#at);
-    this.#at += length;
+    if (length > this.most) return void (this.#failed = true);
+    const at = this.#head(this.#room(this.#at, HEAD + length), BYTES, length);
+    this.#target.set(bytes, at);
+    this.#at = at + length;
   }
 
   /** Writes a value. */
-  value(value: unknown, depth = 0): void {
+  value(value: unknown): void {
+    this.#at = this.#value(this.#at, value, 0);
+  }
+
+  #head(from: number, major: number, value: number): number {
+    const at = this.#room(from, HEAD), target = this.#target;
+    if (value < 0x18) {
+      target[at] = major | value;
+      return at + 1;
+    }
+    if (value < 0x100) {
+      target[at] = major | 0x18;
+      target[at + 1] = value;
+      return at + 2;
+    }
+    if (value < 0x10000) {
+      target[at] = major | 0x19;
+      target[at + 1] = value >>> 8;
+      target[at + 2] = value & 0xff;
+      return at + 3;
+    }
+    target[at] = major | 0x1a;
+    this.#view.setUint32(at + 1, value);
+    return at + 5;
+  }
+
+  #number(from: number, value: number): number {
+    if (value >>> 0 === value) return this.#head(from, UINT, value);
+    if (value < 0 && value >= LEAST_INTEGER && Math.floor(value) === value) {
+      return this.#head(from, NEGATIVE, -1 - value);
+    }
+    const at = this.#room(from, HEAD);
+    this.#target[at] = FLOAT64;
+    this.#view.setFloat64(at + 1, value);
+    return at + HEAD;
+  }
+
+  #text(from: number, text: string): number {
+    const { length } = text;
+    if (length > this.most) this.#failed = true;
+    if (this.#failed) return from;
+    const at = this.#head(this.#room(from, HEAD + length), TEXT, length), target = this.#target;
+    let all = 0;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      all |= code;
+      target[at + i] = code;
+    }
+    if (all > 0x7f) this.#failed = true;
+    return at + length;
+  }
+
+  #value(at: number, value: unknown, depth: number): number {
     switch (typeof value) {
       case "string":
-        return this.text(value);
+        return this.#text(at, value);
       case "number":
-        return this.number(value);
+        return this.#number(at, value);
       case "boolean":
-        return this.#simple(value ? TRUE : FALSE);
+        return this.#simple(at, value ? TRUE : FALSE);
       case "undefined":
-        return this.#simple(UNDEFINED);
+        return this.#simple(at, UNDEFINED);
       case "object":
-        if (value === null) return this.#simple(NULL);
+        if (value === null) return this.#simple(at, NULL);
         if (depth > MOST_DEPTH) break;
-        if (value.constructor === Object) return this.#map(value, depth + 1);
-        if (value.constructor === Array) return this.#array(value as unknown[], depth + 1);
+        if (value.constructor === Object) return this.#map(at, value, depth + 1);
+        if (value.constructor === Array) return this.#array(at, value as unknown[], depth + 1);
     }
     this.#failed = true;
+    return at;
   }
 
-  #simple(byte: number): void {
-    if (this.#fits(1)) this.#target[this.#at++] = byte;
+  #simple(from: number, byte: number): number {
+    const at = this.#room(from, 1);
+    this.#target[at] = byte;
+    return at + 1;
   }
 
-  #array(items: readonly unknown[], depth: number): void {
-    this.#head(ARRAY, items.length);
-    for (let i = 0; i < items.length && !this.#failed; i++) this.value(items[i], depth);
+  #array(from: number, items: readonly unknown[], depth: number): number {
+    const { length } = items;
+    let at = this.#head(from, ARRAY, length);
+    for (let i = 0; i < length && !this.#failed; i++) at = this.#value(at, items[i], depth);
+    return at;
   }
 
-  #map(object: object, depth: number): void {
+  #map(from: number, object: object, depth: number): number {
+    const start = this.#room(from, 1);
+    const offset = start - this.#start; // It may be moved to a larger buffer.
+    let at = start + 1, count = 0;
+    // The one loop whose reads of a property need no look-up.
+    for (const name in object) {
+      if (++count > SMALL_MAP) return this.#largeMap(this.#start + offset, object, depth);
+      at = this.#text(at, name);
+      at = this.#value(at, (object as Record<string, unknown>)[name], depth);
+    }
+    if (!this.#failed) this.#target[this.#start + offset] = MAP | count;
+    return at;
+  }
+
+  #largeMap(from: number, object: object, depth: number): number {
     const names = Object.keys(object);
-    this.#head(MAP, names.length);
+    let at = this.#head(from, MAP, names.length);
     for (let i = 0; i < names.length && !this.#failed; i++) {
       const name = names[i]!;
-      this.text(name);
-      this.value((object as Record<string, unknown>)[name], depth);
+      at = this.#text(at, name);
+      at = this.#value(at, (object as Record<string, unknown>)[name], depth);
     }
+    return at;
   }
 }

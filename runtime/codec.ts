@@ -10,7 +10,6 @@ import { Decoder } from "cbor-x/decode";
 import { isDeeper, limitDecoder, MAX_DEPTH } from "./cbor_limits.ts";
 import { CborReader } from "./cbor_reader.ts";
 import { CborWriter } from "./cbor_writer.ts";
-import { Chunks } from "./chunks.ts";
 import type { Address } from "./ports.ts";
 
 /** Largest frame in bytes unless configured otherwise. */
@@ -26,9 +25,10 @@ const decoder = new Decoder(OPTIONS);
 limitDecoder();
 
 // What nearly all messages consist of goes past the package: it is made for much more than that.
-const writer = new CborWriter(2 * MAX_FRAME_BYTES);
+const CHUNK = 16 * 1024, MOST_BYTES = 64 * 1024 * 1024;
+const values = new CborWriter(CHUNK, MOST_BYTES);
+const views = new CborWriter(2 * MAX_FRAME_BYTES, MOST_BYTES);
 const reader = new CborReader();
-const kept = new Chunks();
 
 /** What an envelope may carry besides its body. */
 export interface Metadata {
@@ -71,7 +71,7 @@ export interface Envelope {
   /** What it carries besides its body. */
   readonly metadata: Metadata;
   /** Of the sender's journal, if it keeps one. */
-  readonly log?: LogLength;
+  readonly log?: LogLength | undefined;
 }
 
 /** An envelope on its way out: body already coded. */
@@ -94,10 +94,17 @@ export class MalformedFrame extends Error {
 
 /** Codes a value; the result is a copy that may be kept. */
 export function encode(value: unknown): Uint8Array {
-  writer.begin();
-  writer.value(value);
-  // Both give a view into a buffer of theirs.
-  return kept.copy(writer.end() ?? encoder.encode(value));
+  values.begin();
+  values.value(value);
+  // The package gives a view into a buffer of its own.
+  return values.take() ?? new Uint8Array(encoder.encode(value));
+}
+
+/** Codes a value; the result is valid until the next call of this module's `encode*`. */
+export function encodeView(value: unknown): Uint8Array {
+  views.begin();
+  views.value(value);
+  return views.end() ?? encoder.encode(value);
 }
 
 /** Decodes a value. @throws {MalformedFrame} if the bytes are not exactly one CBOR item. */
@@ -149,30 +156,30 @@ function writeFrame(
   { from, incarnation, epoch, clock, log }: Header,
   envelopes: readonly Outgoing[],
 ): Uint8Array | undefined {
-  writer.begin();
-  writer.array(log === undefined ? 6 : 7);
-  writer.number(VERSION);
-  writer.text(from);
-  writer.number(incarnation);
-  writer.number(epoch);
-  writer.array(clock.length);
-  for (const count of clock) writer.number(count);
-  writer.array(envelopes.length);
+  views.begin();
+  views.array(log === undefined ? 6 : 7);
+  views.number(VERSION);
+  views.text(from);
+  views.number(incarnation);
+  views.number(epoch);
+  views.array(clock.length);
+  for (const count of clock) views.number(count);
+  views.array(envelopes.length);
   for (const { to, type, bytes, metadata } of envelopes) {
-    writer.array(metadata === undefined ? 3 : 4);
-    writer.text(to);
-    writer.text(type);
-    writer.bytes(bytes);
-    if (metadata !== undefined) writer.value(metadata);
+    views.array(metadata === undefined ? 3 : 4);
+    views.text(to);
+    views.text(type);
+    views.bytes(bytes);
+    if (metadata !== undefined) views.value(metadata);
   }
   if (log !== undefined) {
-    writer.array(4);
-    writer.text(log.id);
-    writer.number(log.durable);
-    writer.number(log.opened);
-    writer.number(log.born);
+    views.array(4);
+    views.text(log.id);
+    views.number(log.durable);
+    views.number(log.opened);
+    views.number(log.born);
   }
-  return writer.end();
+  return views.end();
 }
 
 function encodeAnyFrame(header: Header, envelopes: readonly Outgoing[]): Uint8Array {
@@ -189,15 +196,15 @@ function isClock(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 }
 
-function logOf(value: unknown): { readonly log?: LogLength } {
-  if (value === undefined) return {};
+function logOf(value: unknown): LogLength | undefined {
+  if (value === undefined) return undefined;
   if (!Array.isArray(value) || value.length !== 4) throw new MalformedFrame("Bad frame header");
   const [id, durable, opened, born] = value;
   const numbers = [durable, opened, born].every((n) => Number.isFinite(n) && n >= 0);
   if (typeof id !== "string" || id.length > 64 || !numbers) {
     throw new MalformedFrame("Bad frame header");
   }
-  return { log: { id, durable, opened, born } };
+  return { id, durable, opened, born };
 }
 
 function metadataOf(value: unknown): Metadata {
@@ -220,6 +227,8 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
   return reader.all(bytes, readFrame) ?? decodeAnyFrame(bytes);
 }
 
+const NO_METADATA: Metadata = Object.freeze({});
+
 function readFrame(from: CborReader): Envelope[] {
   const parts = from.array();
   if ((parts !== 6 && parts !== 7) || from.number() !== VERSION) return from.refuse();
@@ -227,17 +236,19 @@ function readFrame(from: CborReader): Envelope[] {
   const incarnation = readCount(from), epoch = readCount(from);
   const clock: number[] = [];
   for (let left = from.array(); left > 0; left--) clock.push(readCount(from));
-  const envelopes: Envelope[] = [];
+  const envelopes: (Envelope & { log: LogLength | undefined })[] = [];
   for (let left = from.array(); left > 0; left--) {
     const size = from.array();
     if (size !== 3 && size !== 4) return from.refuse();
     const to = from.text(), type = from.text(), bytes = from.bytes();
-    const metadata = size === 4 ? metadataOf(from.value()) : {};
-    envelopes.push({ to, from: sender, type, bytes, incarnation, epoch, clock, metadata });
+    const metadata = size === 4 ? metadataOf(from.value()) : NO_METADATA;
+    const log = undefined;
+    envelopes.push({ to, from: sender, type, bytes, incarnation, epoch, clock, metadata, log });
   }
   if (parts === 6) return envelopes;
-  const { log } = logOf(from.value());
-  return log === undefined ? from.refuse() : envelopes.map((each) => ({ ...each, log }));
+  const log = logOf(from.value()) ?? from.refuse();
+  for (const envelope of envelopes) envelope.log = log;
+  return envelopes;
 }
 
 function readCount(from: CborReader): number {
@@ -272,7 +283,7 @@ function decodeAnyFrame(bytes: Uint8Array): Envelope[] {
       epoch,
       clock,
       metadata: metadataOf(metadata),
-      ...log,
+      log,
     };
   });
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { type AnyActorLogic, initialTransition, transition } from "xstate";
+import { exact, StepMemory } from "./step_memory.ts";
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "./xstate_types.ts";
 
 /** An effect a machine named: the type of its action and the parameters it resolved. */
@@ -136,7 +137,7 @@ interface Entry {
   readonly snapshot: AnyMachineSnapshot;
   readonly text: string;
   readonly done: boolean;
-  readonly steps: Map<string, Step<number>>;
+  readonly steps: StepMemory<number>;
 }
 
 /** More states than this means the context is not finite: ids or payloads have slipped in. */
@@ -153,7 +154,7 @@ export class TableEngine implements Engine<number> {
   readonly #live: LiveEngine;
   readonly #states: Entry[] = [];
   readonly #index = new Map<string, number>();
-  readonly #starts = new Map<string, Step<number>>();
+  readonly #starts = new StepMemory<number>();
   #known = 0;
 
   /** An engine for one machine, with an empty table. */
@@ -168,23 +169,21 @@ export class TableEngine implements Engine<number> {
   }
 
   start(input: unknown): Step<number> {
-    const key = JSON.stringify(input, exact);
-    let known = this.#starts.get(key);
+    let known = this.#starts.find(input);
     if (known === undefined) {
       known = this.#learn(this.#live.start(input));
-      this.#starts.set(key, known);
+      this.#starts.add(input, known);
     }
     return known;
   }
 
   step(state: number, event: EventObject): Step<number> {
     const entry = this.#states[state]!;
-    const key = eventKey(event);
-    let known = entry.steps.get(key);
+    let known = entry.steps.find(event);
     if (known === undefined) {
       known = this.#learn(this.#live.step(entry.snapshot, event));
       if (this.#known < MAX_STEPS) {
-        entry.steps.set(key, known);
+        entry.steps.add(event, known);
         this.#known++;
       }
     }
@@ -209,7 +208,7 @@ export class TableEngine implements Engine<number> {
         snapshot: step.state,
         text: describeValue(value),
         done: status === "done",
-        steps: new Map(),
+        steps: new StepMemory(),
       });
       this.#index.set(key, index);
     }
@@ -233,22 +232,6 @@ export class TableEngine implements Engine<number> {
 interface Rest {
   readonly output?: unknown;
   readonly historyValue?: Readonly<Record<string, readonly { readonly id: string }[]>>;
-}
-
-/** JSON would take different contexts for the same one: keep or refuse what it loses. */
-function exact(name: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) return { number: String(value) };
-  if (typeof value === "function" || value instanceof Map || value instanceof Set) {
-    throw new TypeError(`Cannot tell states apart: "${name}" is not plain JSON`);
-  }
-  return value;
-}
-
-function eventKey(event: EventObject): string {
-  for (const name in event) {
-    if (name !== "type") return JSON.stringify(event, exact);
-  }
-  return event.type;
 }
 
 /** A new engine of this kind. */

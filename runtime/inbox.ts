@@ -170,6 +170,9 @@ export class Inbox {
   /** Wakes the reader if it sleeps. For other threads: a thread cannot ring for itself. */
   ring(): void {
     if (Atomics.load(this.#control, ASLEEP) === 0) return;
+    // One bell wakes it, and a bell costs as much as some messages. (Should this thread end before
+    // the next line, the sleeper has its own time to get up.)
+    if (Atomics.exchange(this.#control, ASLEEP, 0) === 0) return;
     Atomics.add(this.#control, DOORBELL, 1);
     Atomics.notify(this.#control, DOORBELL);
   }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Effect, Engine, TimerChange } from "./engine.ts";
+import { ChurnMap } from "./churn_map.ts";
+import type { Effect, Engine, Step, TimerChange } from "./engine.ts";
 import type { Timer, Timers } from "./timers.ts";
 import type { EventObject } from "./xstate_types.ts";
 
@@ -16,8 +17,19 @@ export interface Instance<F> {
   readonly facts: F;
   /** Opaque to all but the engine. */
   state: unknown;
+}
+
+interface Life<F> extends Instance<F> {
+  alive: boolean;
   /** Timers the machine has set, by the name of their event. */
-  readonly timers: Map<string, Timer>;
+  readonly timers: { readonly name: string; readonly timer: Timer }[];
+}
+
+/** A step that waits for its turn: the first of a life, or what an event leads to. */
+interface Turn<F> {
+  readonly life: Life<F>;
+  readonly event: EventObject | undefined;
+  readonly first: Step<unknown> | undefined;
 }
 
 /** Performs one named effect for an instance. */
@@ -54,11 +66,11 @@ export class Instances<
   F,
   E extends EventObject = EventObject,
 > {
-  readonly #byKey = new Map<string, Instance<F>>();
+  readonly #byKey = new ChurnMap<string, Life<F>>();
   readonly #options: InstancesOptions<F>;
   // An effect may give its own or another instance an event: that one waits for its turn, so
   // that every step runs to completion before the next begins.
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: Turn<F>[] = [];
   #running = false;
 
   /** A registry without instances. */
@@ -76,71 +88,76 @@ export class Instances<
     return this.#byKey.get(key);
   }
 
-  /** All living instances, the oldest first. */
+  /** All instances that live at this moment, the oldest first. */
   [Symbol.iterator](): IterableIterator<Instance<F>> {
-    return this.#byKey.values();
+    return this.#byKey.values()[Symbol.iterator]();
   }
 
   /** Begins a life. @throws {Error} if the key is alive: two lives of one id must never be. */
   create(key: string, input: unknown, facts: F): Instance<F> {
-    if (this.#byKey.has(key)) throw new Error(`${this.#options.engine.id} ${key} is alive already`);
     const { engine } = this.#options;
-    const step = engine.start(input);
-    const instance: Instance<F> = { key, facts, state: step.state, timers: new Map() };
-    this.#byKey.set(key, instance);
-    this.#run(() => {
-      this.#perform(instance, step.effects, step.timers);
-      this.#finish(instance);
-    });
-    return instance;
+    const first = engine.start(input);
+    const life: Life<F> = { key, facts, state: first.state, alive: true, timers: [] };
+    if (!this.#byKey.add(key, life)) throw new Error(`${engine.id} ${key} is alive already`);
+    this.#run(life, undefined, first);
+    return life;
   }
 
-  #run(work: () => void): void {
-    this.#queue.push(work);
-    if (this.#running) return;
+  /** Gives an instance an event: the state moves first, then the effects are performed. */
+  step(instance: Instance<F>, event: E): void {
+    this.#run(instance as Life<F>, event, undefined);
+  }
+
+  #run(life: Life<F>, event: EventObject | undefined, first: Step<unknown> | undefined): void {
+    if (this.#running) return void this.#queue.push({ life, event, first });
     this.#running = true;
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+      this.#turn(life, event, first);
+      const queue = this.#queue;
+      for (let at = 0; at < queue.length; at++) {
+        const next = queue[at]!;
+        this.#turn(next.life, next.event, next.first);
+      }
     } finally {
       this.#running = false;
       this.#queue.length = 0;
     }
   }
 
-  /** Gives an instance an event: the state moves first, then the effects are performed. */
-  step(instance: Instance<F>, event: E): void {
-    this.#run(() => this.#step(instance, event));
+  #turn(life: Life<F>, event: EventObject | undefined, first: Step<unknown> | undefined): void {
+    if (!life.alive) return; // It ended while this waited.
+    const step = first ?? this.#move(life, event!);
+    this.#perform(life, step.effects, step.timers);
+    this.#finish(life);
   }
 
-  #step(instance: Instance<F>, event: EventObject): void {
-    if (this.#byKey.get(instance.key) !== instance) return; // Its life ended while this waited.
+  #move(life: Life<F>, event: EventObject): Step<unknown> {
     const { engine, observe } = this.#options;
-    const before = instance.state;
+    const before = life.state;
     const step = engine.step(before, event);
-    instance.state = step.state;
+    life.state = step.state;
     const look = observe?.();
     if (look !== undefined) {
       look(
         engine.id,
-        instance.key,
+        life.key,
         event,
         engine.describe(before),
         engine.describe(step.state),
         step.effects,
       );
     }
-    this.#perform(instance, step.effects, step.timers);
-    this.#finish(instance);
+    return step;
   }
 
-  #finish(instance: Instance<F>): void {
+  #finish(instance: Life<F>): void {
     if (!this.#options.engine.done(instance.state)) return;
     this.#remove(instance);
     this.#options.done?.(instance);
   }
 
   #perform(
-    instance: Instance<F>,
+    instance: Life<F>,
     effects: readonly Effect[],
     timers: readonly TimerChange[],
   ): void {
@@ -154,34 +171,31 @@ export class Instances<
     }
   }
 
-  #change(instance: Instance<F>, change: TimerChange): void {
+  #change(life: Life<F>, change: TimerChange): void {
     const { timers, now } = this.#options;
     const name = "set" in change ? change.set : change.cancel;
-    const old = instance.timers.get(name);
-    if (old !== undefined) {
-      timers.cancel(old);
-      instance.timers.delete(name);
-    }
+    const old = life.timers.findIndex((each) => each.name === name);
+    if (old >= 0) timers.cancel(life.timers.splice(old, 1)[0]!.timer);
     if (!("set" in change)) return;
     const { event, delayMs } = change;
-    instance.timers.set(
-      name,
-      timers.set(now() + delayMs, () => {
-        instance.timers.delete(name);
-        this.#run(() => this.#step(instance, event));
-      }),
-    );
+    const timer = timers.set(now() + delayMs, () => {
+      life.timers.splice(life.timers.findIndex((each) => each.timer === timer), 1);
+      this.#run(life, event, undefined);
+    });
+    life.timers.push({ name, timer });
   }
 
-  #remove(instance: Instance<F>): void {
-    for (const timer of instance.timers.values()) this.#options.timers.cancel(timer);
-    instance.timers.clear();
-    this.#byKey.delete(instance.key);
+  #remove(life: Life<F>): void {
+    for (const { timer } of life.timers) this.#options.timers.cancel(timer);
+    life.timers.length = 0;
+    life.alive = false;
+    this.#byKey.delete(life.key);
   }
 
   /** Ends a life without a step: something else takes its place. What it is still told is lost. */
   drop(instance: Instance<F>): void {
-    if (this.#byKey.get(instance.key) === instance) this.#remove(instance);
+    const life = instance as Life<F>;
+    if (life.alive) this.#remove(life);
   }
 
   /** How many instances are in each state. */
@@ -201,6 +215,6 @@ export class Instances<
 
   /** Ends all lives without a word: the role is going. */
   clear(): void {
-    for (const instance of [...this.#byKey.values()]) this.#remove(instance);
+    for (const life of this.#byKey.values()) this.#remove(life);
   }
 }

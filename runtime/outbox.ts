@@ -62,6 +62,8 @@ interface Destination {
   readonly role: Address;
   readonly node: string;
   readonly lanes: readonly [normal: Lane, urgent: Lane];
+  /** It is among those that have something to send. */
+  dirty: boolean;
 }
 
 /** Counters of a host. */
@@ -77,7 +79,8 @@ export interface Traffic {
 /** The outbox of one role. */
 export class Outbox {
   readonly #destinations = new Map<Address, Destination>();
-  readonly #dirty = new Set<Destination>();
+  /** Those that have something to send, in the order in which they got it. */
+  readonly #dirty: Destination[] = [];
 
   constructor(
     private readonly self: Address,
@@ -107,7 +110,8 @@ export class Outbox {
     if (lane.bytes + size > (urgent ? this.limits.reserved : this.limits.normal)) return "full";
     lane.waiting.push(envelope);
     lane.bytes += size;
-    this.#dirty.add(destination);
+    if (!destination.dirty) this.#dirty.push(destination);
+    destination.dirty = true;
     return "accepted";
   }
 
@@ -124,7 +128,7 @@ export class Outbox {
       const lane = (urgent: boolean): Lane => {
         return { urgent, inFlight: new InFlight(WINDOW), waiting: [], bytes: 0, parked: [] };
       };
-      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)] };
+      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)], dirty: false };
       this.#destinations.set(role, destination);
     }
     return destination;
@@ -148,14 +152,16 @@ export class Outbox {
 
   /** Sends what can be sent; true if something had to stay. */
   flush(): boolean {
+    let stay = 0;
     for (const destination of this.#dirty) {
       const [normal, urgent] = destination.lanes;
       // Both must be tried: the urgent lane has room of its own.
       const urgentStays = this.#flushLane(destination, urgent);
-      const stays = this.#flushLane(destination, normal) || urgentStays;
-      if (!stays) this.#dirty.delete(destination);
+      destination.dirty = this.#flushLane(destination, normal) || urgentStays;
+      if (destination.dirty) this.#dirty[stay++] = destination;
     }
-    return this.#dirty.size > 0;
+    this.#dirty.length = stay;
+    return stay > 0;
   }
 
   #flushLane(destination: Destination, lane: Lane): boolean {

@@ -38,6 +38,8 @@ export class PeerLogs {
   readonly #seen = new Map<string, Seen>();
   readonly #unwritten = new Set<string>();
   #own: Omit<LogLength, "durable"> | undefined;
+  /** What was admitted last: all envelopes of a frame share it. */
+  #admitted: LogLength | undefined;
 
   /** @param store the role's own, once it is open */
   constructor(
@@ -69,13 +71,14 @@ export class PeerLogs {
   /** Takes note of a sender's journal; false if it is shorter than it was. */
   admits({ from, log, type }: Envelope): boolean {
     // A role that is told of its own loss must hear it, whatever became of the teller.
-    if (log === undefined || type === LOST_TAIL) return true;
+    if (log === undefined || log === this.#admitted || type === LOST_TAIL) return true;
     const name = `${from}/${log.id}`;
     const seen = this.#seen.get(name);
     // Frames of one opening overtake each other; a later opening begins where that one ended.
     if (seen === undefined || seen.born === log.born || log.opened >= seen.durable) {
       const grown = seen === undefined || seen.born !== log.born || log.durable > seen.durable;
       if (grown) this.#note(name, log);
+      this.#admitted = log;
       return true;
     }
     this.services.send(from, LOST_TAIL, { id: log.id, ...seen }, { urgent: true });

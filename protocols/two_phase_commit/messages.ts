@@ -65,7 +65,7 @@ export type Outcome = "commit" | "abort";
 /** What an operator decided, or `hazard` where the log cannot tell whether anything was applied. */
 export type HeuristicOutcome = Outcome | "hazard";
 
-/** Asks for a vote. `lowest`: every id of this log below it has ended. `peers`: the addresses of all durable participants; `you`: the receiver's index among them; `epoch`: the roster epoch in which the transaction began, the same when it is sent again; `standing`: what speaks for it when one of a deadlock must be chosen. */
+/** Asks for a vote. `lowest`: every id of this log below it has ended. `peers`: the addresses of all durable participants; `you`: the receiver's index among them; `epoch`: the roster epoch in which the transaction began, the same when it is sent again; `standing`: what speaks for it when one of a deadlock must be chosen; `alone`: it builds on nothing undecided, nor does anything build on it. */
 export type Prepare = {
   readonly type: "prepare";
   readonly id: TransactionId;
@@ -75,6 +75,7 @@ export type Prepare = {
   readonly epoch: number;
   readonly operations: unknown;
   readonly standing?: TransactionStanding;
+  readonly alone?: boolean;
 };
 
 /** When the first attempt began, in cluster ms; how much it matters, the more the higher; how many earlier attempts were victims of deadlocks. */

@@ -10,7 +10,7 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { decode, encode } from "../codec.ts";
+import { decode, encodeView } from "../codec.ts";
 import {
   type ChainStart,
   type Damage,
@@ -24,7 +24,7 @@ import {
 } from "../journal_chain.ts";
 import type { Store, Value } from "../ports.ts";
 import { StoreError } from "../store_error.ts";
-import { type BatchBody, ROWS_SCHEMA, SqliteRows, unwritten } from "./sqlite_rows.ts";
+import { type BatchBody, type Redo, ROWS_SCHEMA, SqliteRows, unwritten } from "./sqlite_rows.ts";
 
 export { StoreError };
 
@@ -62,6 +62,8 @@ export class SqliteStore implements Store {
   readonly #ownerNow: StatementSync;
   #batch: unknown[] = [];
   #checkpoint: readonly unknown[] | undefined;
+  /** A commit failed: what is in memory is not what is in the file. */
+  #failed = false;
   #durable = 0;
   #hash: number = NO_HASH;
   #bytes = 0;
@@ -72,12 +74,14 @@ export class SqliteStore implements Store {
    * @param synchronous `OFF` exists for the test that proves that `FULL` matters
    * @param damaged what to do about a damaged journal: refuse to open, or keep what is sound;
    * `renew` makes it another log even if nothing is wrong with what is there
+   * @param mostChanged so many rows may have changed before their table follows
    * @throws {StoreError} if it cannot be opened or the journal is damaged
    */
   constructor(
     readonly path: string,
     synchronous: "FULL" | "OFF" = "FULL",
     damaged: "refuse" | "salvage" | "renew" = "refuse",
+    mostChanged?: number,
   ) {
     try {
       this.#db = new DatabaseSync(path);
@@ -101,7 +105,7 @@ export class SqliteStore implements Store {
       const found = this.#meta("format");
       throw this.#refuse(`its format is ${found}, this program reads ${FORMAT}`);
     }
-    this.#table = new SqliteRows(this.#db, path);
+    this.#table = new SqliteRows(this.#db, path, mostChanged);
     this.#insert = this.#db.prepare("INSERT INTO journal VALUES (?, ?, ?, ?, ?)");
     this.#ownerNow = this.#db.prepare("SELECT value FROM meta WHERE name = 'owner'");
     this.salvaged = damaged === "refuse" ? undefined : this.#salvage(damaged === "renew");
@@ -245,14 +249,15 @@ export class SqliteStore implements Store {
       if (this.#ownerNow.get()?.["value"] !== this.#owner) {
         throw new StoreError(`${this.path} was taken over by a later incarnation of its role`);
       }
+      this.#table.follow();
+      if (this.#checkpoint !== undefined) this.#rebase(this.#checkpoint);
+      else if (this.#batch.length > 0) this.#write(this.#batch, this.#table.redo());
       // A batch that has no record has no place in the journal: its rows go into the table at once,
       // and so must what was changed before them.
-      const late = this.#checkpoint === undefined && this.#batch.length > 0 && !this.#table.full;
-      if (this.#checkpoint !== undefined) this.#rebase();
-      if (this.#batch.length > 0) this.#write(this.#batch, late);
-      if (!late) this.#table.writeBack(this.#durable);
+      else this.#table.writeBack(this.#durable);
       this.#db.exec("COMMIT");
     } catch (error) {
+      this.#failed = true;
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
     }
@@ -261,24 +266,23 @@ export class SqliteStore implements Store {
     this.#checkpoint = undefined;
   }
 
-  /** What the checkpoint keeps stands in for all rows before this batch. */
-  #rebase(): void {
+  /** What the checkpoint keeps, and what the table lacks, stand in for all before this batch. */
+  #rebase(checkpoint: readonly unknown[]): void {
     this.#db.exec("DELETE FROM journal");
     this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'base'").run(this.#hash);
     this.#bytes = 0;
     // Numbers already promised to records of this batch stay as they are.
-    const batch = [...this.#checkpoint!, ...this.#batch];
+    const batch = [...checkpoint, ...this.#batch];
     const first = this.#durable + this.#batch.length - batch.length + 1;
     this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'last'").run(first - 1);
-    if (batch.length > 0) this.#write(batch, false, first);
-    this.#batch = [];
+    if (batch.length === 0) return this.#table.writeBack(this.#durable);
+    this.#table.setWritten(first - 1);
+    this.#write(batch, this.#table.redoAll(), first);
   }
 
-  #write(records: readonly unknown[], redo: boolean, first: number = this.#durable + 1): void {
-    const parts: BatchBody = redo && this.#table.pending
-      ? [records, this.#table.redo()]
-      : [records];
-    const body = encode(parts);
+  #write(records: readonly unknown[], redo: Redo, first: number = this.#durable + 1): void {
+    const parts: BatchBody = redo.length > 0 ? [records, redo] : [records];
+    const body = encodeView(parts);
     const last = first + records.length - 1;
     const batch = seal(this.#hash, first, last, body);
     this.#store(batch);
@@ -289,7 +293,7 @@ export class SqliteStore implements Store {
 
   close(): void {
     try {
-      if (this.#table.behind) this.#writeBack();
+      if (this.#table.behind && !this.#failed) this.#writeBack();
     } finally {
       this.#db.close();
     }

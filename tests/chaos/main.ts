@@ -61,13 +61,16 @@ async function run(options: Options): Promise<number> {
   }
   const more = figures.violations.length - TOLD;
   if (more > 0) console.error(`and ${more} more`);
-  if (result.unfinished !== undefined) console.error(`Not finished: ${result.unfinished}`);
-  const fine = figures.violations.length === 0 && result.unfinished === undefined;
+  const { unfinished } = result;
+  if (unfinished !== undefined) console.error(`Not finished: ${unfinished}`);
+  // Whoever interrupts it has not found anything that the data would explain.
+  const fine = figures.violations.length === 0 &&
+    (unfinished === undefined || unfinished === INTERRUPTED);
   if (parent !== undefined && fine) await Deno.remove(parent, { recursive: true });
   else console.error(`The data is in ${data}`);
   console.log(table(figures));
   if (options.json) console.log(JSON.stringify(figures));
-  return codeOf(figures, result.unfinished);
+  return codeOf(figures, unfinished);
 }
 
 function codeOf({ violations }: ChaosReport, unfinished: string | undefined): number {
@@ -75,11 +78,13 @@ function codeOf({ violations }: ChaosReport, unfinished: string | undefined): nu
   return unfinished === undefined ? 0 : 3;
 }
 
+const INTERRUPTED = "it was interrupted";
+
 /** The first Ctrl-C gives the run up; the cluster goes with it. */
 function interrupts(): { readonly requested: Promise<string>; close(): void } {
   const { promise: requested, resolve } = Promise.withResolvers<string>();
-  const listen = () => resolve("it was interrupted");
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const listen = () => resolve(INTERRUPTED);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, listen);
   return {
     requested,

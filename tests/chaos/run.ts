@@ -109,7 +109,7 @@ class ChaosRun {
       unfinished = (error as Error).message;
     } finally {
       this.#clients.stop();
-      await this.#world.kill();
+      await this.#world.close();
     }
     const { refusal } = this.#world;
     if (refusal !== undefined) throw new CommandError(refusal);

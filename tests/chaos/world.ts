@@ -40,6 +40,9 @@ export class World {
   /** Roles that were killed and do not run again yet, and when. */
   readonly #down = new Map<string, number>();
   #expectEnd = false;
+  #closed = false;
+  /** Ends with the start of a process that is under way. */
+  #spawning: Promise<void> = Promise.resolve();
   /** Counts processes. */
   life = 0;
   /** Why the first process could not work with what it was given. */
@@ -57,9 +60,20 @@ export class World {
     return [...this.#down.keys()];
   }
 
-  /** Starts a process; it need not serve yet. */
+  /** Starts a process; it need not serve yet. @throws {Error} if the world is closed */
   async spawn(): Promise<RealCluster> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#spawning = promise;
+    try {
+      return await this.#spawn();
+    } finally {
+      resolve();
+    }
+  }
+
+  async #spawn(): Promise<RealCluster> {
     const { data, args, root } = this.options;
+    if (this.#closed) throw new Error("Cannot start a process: it is over");
     this.#expectEnd = false;
     this.#down.clear();
     const cluster = await RealCluster.spawn(data, args, {
@@ -124,6 +138,13 @@ export class World {
     this.#expectEnd = true;
     this.#gone();
     await cluster?.kill();
+  }
+
+  /** Ends the process, and starts no other one. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#spawning;
+    await this.kill();
   }
 
   /** Kills and starts again, measuring how long it takes. */

@@ -225,11 +225,15 @@ function machineSources(folder: URL): string[] {
   });
 }
 
+/** Their mutants are asked about in `tests/protocols/pbft/`: their contexts are not finite. */
+const JUDGED_BY_RULES: ReadonlySet<string> = new Set(["pbft.replica", "pbft.client"]);
+
 Deno.test("check: every machine that ships has mutants, and a model that judges them", () => {
   const root = new URL("../../", import.meta.url);
   const ids = ["protocols/", "runtime/", "actors/"]
     .flatMap((folder) => machineSources(new URL(folder, root)))
-    .map((text) => /^ {2}id: "([^"]+)"/m.exec(text)?.[1]);
+    .map((text) => /^ {2}id: "([^"]+)"/m.exec(text)?.[1])
+    .filter((id) => !JUDGED_BY_RULES.has(id ?? ""));
   assertEquals(ids.toSorted(), Object.values(SHIPPED).map(({ id }) => id).toSorted());
   assertEquals(ids.filter((id) => TRIALS[id!] === undefined), []);
 });

@@ -103,6 +103,38 @@ Deno.test("cbor: what does not fit its buffer is left alone, and the next item i
   }
 });
 
+Deno.test("cbor: what is taken stays what it was, small and large", () => {
+  fc.assert(fc.property(fc.array(usual, { maxLength: 30 }), (all) => {
+    const growing = new CborWriter(256, 32 * 1024);
+    const coded = all.map((value) => [...encoder.encode(value)]);
+    const wanted = coded.map((bytes) => bytes.length > 30 * 1024 ? undefined : bytes);
+    const taken = all.map((value, i) => {
+      growing.begin();
+      if (i % 3 === 0) {
+        growing.value([new Date(0), value, "x".repeat(300), { a: new Date(0), value }, value]);
+        assertEquals(growing.take(), undefined);
+        growing.begin();
+      }
+      growing.value(value);
+      return growing.take();
+    });
+    taken.forEach((bytes, i) => wanted[i] && assertEquals([...bytes!], wanted[i]));
+  }));
+});
+
+Deno.test("cbor: a map of any size, wherever the buffer ends", () => {
+  for (let size = 22; size < 27; size++) {
+    const map = Object.fromEntries(Array.from({ length: size }, (_, i) => [`name ${i}`, i]));
+    const wanted = [...encoder.encode([map, map])];
+    for (let buffer = 16; buffer < 300; buffer += 7) {
+      const growing = new CborWriter(buffer, 4096);
+      growing.begin();
+      growing.value([map, map]);
+      assertEquals([...growing.take()!], wanted);
+    }
+  }
+});
+
 Deno.test("chunks: copies stay what they were", () => {
   fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 40 }), (all) => {
     const chunks = new Chunks();

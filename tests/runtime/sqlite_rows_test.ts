@@ -1,5 +1,5 @@
 /** Rows that reach their table late: whatever happens, a store has what was committed. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import * as fc from "fast-check";
 import type { Value } from "../../runtime/ports.ts";
@@ -15,9 +15,12 @@ const step = fc.oneof(
 );
 type Step = { readonly op: string; readonly key?: number; readonly value?: number };
 
+/** So few changed rows that the table follows again and again. */
+const open = (path: string) => new SqliteStore(path, "FULL", "refuse", 3);
+
 /** Plays the steps to a store and to a map. */
 function play(path: string, steps: readonly Step[]): void {
-  let store = new SqliteStore(path);
+  let store = open(path);
   const abandoned: SqliteStore[] = [];
   const records: number[] = [];
   let batch: number[] = [];
@@ -49,7 +52,7 @@ function play(path: string, steps: readonly Step[]): void {
       else abandoned.push(store);
       forget();
       assertEquals(new Map(storedRows(path)), new Map([...rows].sort()));
-      store = new SqliteStore(path);
+      store = open(path);
     }
     for (let i = 0; i < 10; i++) {
       const change = changes.get(`row/${i}`);
@@ -73,32 +76,89 @@ Deno.test("sqlite rows: what was committed is there after any closing or crash",
   let files = 0;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => play(`${folder}/${++files}`, steps)),
-    { numRuns: 40, seed: 11 },
+    { numRuns: 80, seed: 11 },
   );
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("sqlite rows: the table follows when many have changed, and at the end", () => {
+/** Rows of the table itself. */
+function inTable(path: string): number {
+  using db = new DatabaseSync(path, { readOnly: true });
+  return db.prepare("SELECT count(*) AS n FROM rows").get()!["n"] as number;
+}
+
+const name = (i: number) => `row/${String(i).padStart(5, "0")}`;
+
+Deno.test("sqlite rows: the table follows by slices when many have changed, and at the end", () => {
   const path = Deno.makeTempFileSync();
-  const count = () => {
-    using db = new DatabaseSync(path, { readOnly: true });
-    return db.prepare("SELECT count(*) AS n FROM rows").get()!["n"];
-  };
-  const store = new SqliteStore(path);
-  const write = (from: number, to: number) => {
-    for (let i = from; i < to; i++) store.put(`row/${i}`, i);
+  const store = new SqliteStore(path, "FULL", "refuse", 1000);
+  const write = (from: number, to: number, value = 0) => {
+    for (let i = from; i < to; i++) store.put(name(i), i + value);
     store.append("written");
     store.commit();
   };
-  write(0, 5000);
-  assertEquals([count(), [...storedRows(path)].length], [0, 5000]);
-  write(5000, 10_000);
-  assertEquals(count(), 10_000);
-  write(0, 10);
-  write(10_000, 10_001);
-  assertEquals(count(), 10_000);
+  write(0, 1000);
+  assertEquals([inTable(path), [...storedRows(path)].length], [0, 1000]);
+  const seen: number[] = [];
+  // What changes meanwhile lies behind the hand or before it, and is read right at any time.
+  for (let round = 1; seen.at(-1) !== 1000; round++) {
+    write(300, 310, round);
+    write(700, 710, round);
+    seen.push(inTable(path));
+    const rows = new Map(storedRows(path));
+    for (const i of [0, 299, 300, 309, 310, 700, 709, 999]) {
+      const expected = i + (i % 400 >= 300 && i % 400 < 310 ? round : 0);
+      assertEquals([store.get(name(i)), rows.get(name(i))], [expected, expected]);
+    }
+  }
+  assertEquals(seen.length, 2, "two commits a round, a slice each");
+  write(1000, 1001);
+  assertEquals(inTable(path), 1000);
   store.close();
-  assertEquals(count(), 10_001);
+  assertEquals(inTable(path), 1001);
+  Deno.removeSync(path);
+});
+
+Deno.test("sqlite rows: what a commit that failed was to write is written by the next life", () => {
+  const path = Deno.makeTempFileSync();
+  const store = new SqliteStore(path, "FULL", "refuse", 1000);
+  for (let i = 0; i < 1000; i++) store.put(name(i), i);
+  store.append("written");
+  store.commit();
+  using other = new DatabaseSync(path);
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'full'); END");
+  store.append("with the first slice");
+  assertThrows(() => store.commit(), Error, "full");
+  store.close();
+  assertEquals(inTable(path), 0);
+  other.exec("DROP TRIGGER full");
+  const successor = new SqliteStore(path);
+  assertEquals([...successor.scan("row/")].length, 1000);
+  assertEquals(successor.get(name(0)), 0);
+  successor.close();
+  Deno.removeSync(path);
+});
+
+Deno.test("sqlite rows: a checkpoint logs once more what the table lacks", () => {
+  const path = Deno.makeTempFileSync();
+  const store = new SqliteStore(path);
+  for (let i = 0; i < 100; i++) {
+    store.put(name(i), i);
+    store.append(i);
+    store.commit();
+  }
+  store.put(name(0), "changed with it");
+  store.checkpoint(["all"]);
+  store.commit();
+  assertEquals([inTable(path), [...store.records()]], [0, ["all"]]);
+  const successor = new SqliteStore(path); // The other one crashed.
+  assertEquals(successor.get(name(99)), 99);
+  assertEquals([...successor.scan("row/")].length, 100);
+  successor.checkpoint([]);
+  successor.commit(); // No batch is left to log anything with.
+  assertEquals([inTable(path), successor.journalBytes], [100, 0]);
+  assertEquals(new Map(storedRows(path)).get(name(0)), "changed with it");
+  for (const each of [successor, store]) each.close();
   Deno.removeSync(path);
 });
 

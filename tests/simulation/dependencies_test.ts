@@ -64,6 +64,18 @@ Deno.test("what built on an aborted transaction goes on naming it", async () => 
   assertEquals(votes(scene).at(-1), [7, 99_999, []]);
 });
 
+Deno.test("what is begun again builds on nothing undecided, nor is built on", async () => {
+  await using scene = await new Scene().withParticipant();
+  await scene.tell(PARTICIPANT, "prepare", prepare(3));
+  await scene.tell(PARTICIPANT, "prepare", { ...prepare(4), alone: true });
+  assertEquals(votes(scene).length, 1);
+  await scene.tell(PARTICIPANT, "abort", { id });
+  await scene.tell(PARTICIPANT, "prepare", prepare(5));
+  assertEquals(votes(scene).at(-1), [4, 99_999, []]);
+  await scene.tell(PARTICIPANT, "abort", { id: { ...id, sequence: 4 } });
+  assertEquals(votes(scene).at(-1), [5, 99_999, []]);
+});
+
 Deno.test("a refusal is not given for what may never have been", async () => {
   await using scene = await new Scene().withParticipant();
   await scene.tell(PARTICIPANT, "prepare", operation(3, [debit(100_000)]));
@@ -179,4 +191,20 @@ Deno.test("a coordinator breaks a circle of dependencies", async () => {
   assertEquals(told(scene, "abort"), [two, one].map(formatTransactionId));
   await scene.tell(COORDINATOR, "voteYes", yes(one, one)); // Nonsense, and too late besides.
   assertEquals(told(scene, "commit"), []);
+});
+
+Deno.test("victims of deadlocks ask one participant after another, all in the same order", async () => {
+  for (const [other, asked] of [["cloud-1/a", false], ["zone-1/z", true]] as const) {
+    await using scene = await new Scene().withCoordinator(["main/client"], ["main/client", other]);
+    const shards = [0, 1].map((shard) => ({ shard, operations: [1] }));
+    const request = { shards, answerShard: 0 };
+    scene.system.ask(COORDINATOR, "transact", request, 9000).catch(() => {});
+    await scene.system.advance(20);
+    const [first] = scene.said("prepare");
+    const id = formatTransactionId(first!.body["id"] as TransactionId);
+    await scene.tell(COORDINATOR, "victim", { id });
+    await scene.system.advance(1000);
+    const again = told(scene, "prepare").filter((each) => each !== id);
+    assertEquals(again.length > 0, asked, other);
+  }
 });

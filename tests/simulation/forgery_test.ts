@@ -115,7 +115,8 @@ Deno.test("a vote that an abort has overtaken is told of it; a drain waits for n
   assertEquals(scene.said("prepare").length, 1);
   const drained = scene.system.ask(COORDINATOR, "$drain", null, 4000);
   await scene.system.advance(20);
-  const again = scene.said("prepare").at(-1)!.body as { id: TransactionId };
+  const again = scene.said("prepare").at(-1)!.body as { id: TransactionId; alone?: boolean };
+  assertEquals(again.alone, true);
   assertEquals(again.id.sequence, id.sequence + 1);
   await scene.tell(COORDINATOR, "voteYes", { ...yes, id: again.id });
   assertEquals((await scene.system.until(fate) as { outcome: string }).outcome, "committed");

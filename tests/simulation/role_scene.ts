@@ -93,9 +93,12 @@ export class Scene implements AsyncDisposable {
     return await this.#withRogue();
   }
 
-  async withCoordinator(gateways: readonly string[]): Promise<this> {
+  async withCoordinator(
+    gateways: readonly string[],
+    participantOf: readonly string[] = [CLIENT],
+  ): Promise<this> {
     const config: CoordinatorConfig = {
-      participantOf: [CLIENT],
+      participantOf,
       gateways,
       detector: CLIENT,
       voteTimeoutMs: 5000,

@@ -1,5 +1,8 @@
+import { assert, assertEquals } from "@std/assert";
+import { controlOf, mutantsOf } from "../../../runtime/checker/mutants.ts";
+import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
 import { client, type ClientEvent } from "../../../protocols/pbft/mod.ts";
-import { type Effect, effect, everyPair, type Row, rows, timer } from "../rows.ts";
+import { type Effect, effect, everyPair, type Row, rows, run, timer } from "../rows.ts";
 
 const input = {
   replicas: 4,
@@ -108,6 +111,33 @@ const table: readonly Short[] = [
     "reading",
   ],
   ["a stranger's reply to a read does not count", [read], reply(4, "a", true), "reading", reject],
+  ["what it does not know is rejected", [], { type: "nonsense" } as never, "idle", reject],
+  [
+    "a reply that is not to the read completes no quorum",
+    [read, reply(0, "a", true), reply(1, "a", true)],
+    reply(2, "a"),
+    "reading",
+  ],
+  [
+    "the view of the last reply counts too",
+    [read, reply(0, "a", true, 9), reply(1, "a", true)],
+    reply(2, "a", true, 9),
+    "answered",
+    "cancel",
+    deliver("a", 9),
+  ],
+  [
+    "replies to the read are forgotten when it is ordered",
+    [read, reply(0, "a", true), readTimeout],
+    reply(1, "a"),
+    ASKING,
+  ],
+  [
+    "also when it is because they cannot agree",
+    [read, reply(0, "a", true), reply(1, "b", true), reply(2, "c", true)],
+    reply(3, "a"),
+    ASKING,
+  ],
   ["a reply that is not to the read does not count", [read], reply(2, "a"), "reading"],
 ];
 
@@ -138,3 +168,24 @@ everyPair(
     },
   ],
 );
+
+function isFound(machine: () => AnyStateMachine): boolean {
+  try {
+    const made = machine() as unknown as typeof client;
+    for (const { from, event, state, effects } of all) {
+      const [snapshot, found] = run(made, input, [...from, event]);
+      assertEquals<unknown>([snapshot.value, found], [state, [...effects]]);
+    }
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+Deno.test("pbft.client: whatever is changed in the chart, a row is broken", () => {
+  const machine = client as unknown as AnyStateMachine;
+  assertEquals(isFound(controlOf(machine).machine), false, "unchanged");
+  const mutants = mutantsOf(machine);
+  assert(mutants.length > 50, `${mutants.length} mutants`);
+  assertEquals(mutants.filter(({ machine }) => !isFound(machine)).map(({ id }) => id), []);
+});

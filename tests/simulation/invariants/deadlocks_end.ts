@@ -19,6 +19,7 @@ const LOOK_MS = 50;
 interface Rows {
   readonly keys: readonly string[];
   readonly shared: readonly string[];
+  readonly alone: boolean;
   /** When the transaction began; 0 of one found after a restart. */
   readonly since: number;
 }
@@ -51,9 +52,9 @@ class Shadow {
     for (const { type } of effects) {
       const rows = this.#rows.get(`${address} ${key}`);
       if (type === "acquire" && rows !== undefined) {
-        const { shared, since } = rows;
-        const { log: lane } = parseTransactionId(key);
-        table.acquire(key, rows.keys, () => {}, { shared, lane, since });
+        const { shared, since, alone } = rows;
+        const lane = alone ? {} : { lane: parseTransactionId(key).log };
+        table.acquire(key, rows.keys, () => {}, { shared, ...lane, since });
       }
       if (type === "release" || type === "withdraw") table.release(key);
     }
@@ -100,7 +101,7 @@ export const invariant: InvariantDefinition = {
     return {
       delivered(to, { type, bytes }) {
         if (type !== "prepare") return;
-        const { id, operations, standing } = decode(bytes) as Prepare;
+        const { id, operations, standing, alone = false } = decode(bytes) as Prepare;
         const work = operations as { readonly shard: number; readonly operations: unknown[] }[];
         const parsed = work.flatMap(({ shard, operations }) => {
           const found = telecomLedger.parse(operations, shard);
@@ -109,7 +110,7 @@ export const invariant: InvariantDefinition = {
         const keys = telecomLedger.keys(parsed);
         const shared = telecomLedger.sharedKeys?.(parsed) ?? [];
         const begunAt = standing?.begunAt ?? 0;
-        shadow.rows(to, formatTransactionId(id), { keys, shared, since: begunAt });
+        shadow.rows(to, formatTransactionId(id), { keys, shared, alone, since: begunAt });
       },
       written(store, { records }) {
         const keeper = watched.keepers.get(store);
@@ -117,7 +118,12 @@ export const invariant: InvariantDefinition = {
         for (const record of records as readonly ParticipantRecord[]) {
           if (record.kind !== "prepared" || !("id" in record)) continue;
           const { keys, shared = [] } = record.effect as Partial<Rows> & Pick<Rows, "keys">;
-          shadow.rows(keeper, formatTransactionId(record.id), { keys, shared, since: 0 });
+          shadow.rows(keeper, formatTransactionId(record.id), {
+            keys,
+            shared,
+            alone: false,
+            since: 0,
+          });
         }
       },
       step(step) {
