@@ -39,7 +39,9 @@ export class Executor<Op> {
     const operations = this.#parse(work);
     if (typeof operations === "string") return { code: "invalid_operations", message: operations };
     const { store, clock } = this.services;
-    const read = (key: string): Value | undefined => store.get(key);
+    // As a reader, it does not look under the locks of a transaction that is not over.
+    const read = (key: string): Value | undefined =>
+      this.locks.isLocked(key) ? undefined : store.get(key);
     const settled = this.ledger.settled?.(operations, read, clock.wall());
     if (settled !== undefined) return settled;
     const keys = this.ledger.keys(operations);

@@ -322,6 +322,8 @@ function openSession(operation: Of<"open-session">, draft: Draft): Step {
   if (key === undefined || !key.startsWith(shardName(shardOf(msisdn)))) {
     return { refusal: refuse("unknown_session", `Cannot open ${session} for ${msisdn}`) };
   }
+  // A repeat whose first attempt was done: it must not bring back what has ended since.
+  if (draft.get(key) !== undefined) return { answer: { session } };
   const { imsi, binding = 0 } = account;
   draft.put(key, { msisdn, imsi, expiresAt, ...(binding === 0 ? {} : { binding }) });
   return { answer: { session } };

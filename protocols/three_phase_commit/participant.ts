@@ -222,13 +222,15 @@ export const participant: ProtocolMachine<ParticipantTypes> = setup({
     recovering,
 
     committing: {
-      entry: ["apply", journal("committed"), "release"],
+      // The locks stay until the record is durable: who leads may be the first to have decided, and
+      // a reader must not see what is on no disk.
+      entry: ["apply", journal("committed")],
       on: {
         journaled: [
           {
             guard: awaited("committed"),
             target: "committed",
-            actions: [tellCoordinator("ackCommit"), tellOthers("commit")],
+            actions: ["release", tellCoordinator("ackCommit"), tellOthers("commit")],
           },
           { guard: awaited("preCommitted") }, // On its way when the commit came.
         ],

@@ -155,7 +155,6 @@ const table: readonly Short[] = [
     "cancel",
     apply,
     journal("committed"),
-    release,
   ],
   [
     "a silent coordinator is followed by participant 0",
@@ -220,7 +219,6 @@ const table: readonly Short[] = [
     ...lost,
     apply,
     journal("committed"),
-    release,
   ],
   [
     "one pre-committed: the leader becomes so first",
@@ -247,7 +245,6 @@ const table: readonly Short[] = [
     ...lost,
     apply,
     journal("committed"),
-    release,
   ],
   [
     "without those that have failed meanwhile",
@@ -258,7 +255,6 @@ const table: readonly Short[] = [
     "cancel",
     apply,
     journal("committed"),
-    release,
   ],
   [
     "pre-committed and alone it commits",
@@ -269,13 +265,13 @@ const table: readonly Short[] = [
     "cancel",
     apply,
     journal("committed"),
-    release,
   ],
   [
     "a leader that has decided tells all",
     [...spreading, report(2, "preCommitted")],
     journaled("committed"),
     "committed",
+    release,
     send("ack", [-1], { outcome: "commit" }),
     send("commit", [0, 2]),
   ],
@@ -298,7 +294,6 @@ const table: readonly Short[] = [
     "cancel",
     apply,
     journal("committed"),
-    release,
   ],
   ["some are missing: they may have decided", recovering, inquiry(0, "preCommitted"), "recovering"],
   [
@@ -309,7 +304,6 @@ const table: readonly Short[] = [
     "cancel",
     apply,
     journal("committed"),
-    release,
   ],
   [
     "all failed uncertain: abort",
