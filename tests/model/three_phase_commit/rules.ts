@@ -20,8 +20,9 @@ export interface Hosts {
 export const AGREEMENT =
   "nobody commits what another has aborted, nor reverses a decision (AC1, AC2)";
 
-const LOCKED = /^(preparing|uncertain|preCommit|collecting|joining|spreading|recovering)/;
-const UNLOCKED = /^(committing|committed|refusing|aborting|aborted|none)/;
+const LOCKED =
+  /^(preparing|uncertain|preCommit|collecting|joining|spreading|recovering|committing)/;
+const UNLOCKED = /^(committed|refusing|aborting|aborted|none)/;
 const DECIDED = /^(committed|aborted|ended|none)/;
 
 function anybody({ world }: Hosts, state: Words, bits: number): boolean {
@@ -43,7 +44,7 @@ export function invariants(hosts: Hosts): readonly Invariant[] {
       holds: (state) => !committed(state) || all.every((it) => world.has(state, it, Disk.PREPARED)),
     },
     {
-      name: "who promised keeps its locks, and gives them back when it is decided",
+      name: "who promised keeps its locks until its commit is durable, or it aborts, and no longer",
       holds: (state) =>
         all.every((it) => {
           const at = participant.describe(state, it);
