@@ -29,6 +29,11 @@ export function isPart(it: unknown): it is Part {
     isBytes(it["bytes"]) && it["bytes"].length <= PART_BYTES;
 }
 
+/** Whether a body with so many bytes of content may need parts. */
+export function mayNeedParts(bytes: number): boolean {
+  return bytes > PART_BYTES / 2;
+}
+
 /** A body in parts; undefined if it needs none. */
 export function inParts(of: string, id: number, body: unknown): readonly Part[] | undefined {
   const bytes = encode(body);

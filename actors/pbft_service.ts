@@ -86,27 +86,31 @@ export class Service {
     return this.#answered.get(client);
   }
 
-  /** Executes a request, once; the result, coded. */
-  execute({ client, timestamp, operation }: ReadRequest): Uint8Array {
-    const [state, result] = this.#apply(operation);
-    this.#state = state;
+  /** Executes a request, once; the results of its operations, coded. */
+  execute({ client, timestamp, operations }: ReadRequest): Uint8Array {
+    const results = operations.map((operation) => {
+      const [state, result] = this.#apply(operation);
+      this.#state = state;
+      return result;
+    });
+    const result = encode(results);
     this.#answered.set(client, { timestamp, result });
     this.executed++;
     return result;
   }
 
-  /** Whether an operation only reads. */
-  isReadOnly(operation: Uint8Array): boolean {
+  /** Whether all operations of a request only read. */
+  isReadOnly({ operations }: ReadRequest): boolean {
     try {
-      return this.machine.isReadOnly?.(decodeBody(operation)) === true;
+      return operations.every((it) => this.machine.isReadOnly?.(decodeBody(it)) === true);
     } catch {
       return false;
     }
   }
 
-  /** The result of an operation that only reads. */
-  read(operation: Uint8Array): Uint8Array {
-    return this.#apply(operation)[1];
+  /** The results of a request that only reads, coded. */
+  read({ operations }: ReadRequest): Uint8Array {
+    return encode(operations.map((operation) => this.#apply(operation)[1]));
   }
 
   /** A client may send anything: what makes the machine throw is refused, by every replica alike. */
