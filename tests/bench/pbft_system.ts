@@ -1,5 +1,5 @@
 /** A group of replicas, its clients, and one actor with the same state machine, on links of one delay. */
-import { makeGroup, REPLICA_SETTINGS, type ReplicaSettings } from "../../actors/mod.ts";
+import { makeGroup, REPLICA_SETTINGS } from "../../actors/mod.ts";
 import { LOCAL_LINK } from "../../runtime/link_model.ts";
 import { WorkerSystem } from "../../runtime/worker/system.ts";
 import { type Load, LOOK, type Measured } from "./pbft_roles.ts";
@@ -24,6 +24,7 @@ export class PbftSystem implements AsyncDisposable {
   readonly #replicas: readonly string[];
   readonly #clients: readonly string[];
   readonly #system: WorkerSystem;
+  #answered = 0;
 
   private constructor(private readonly folder: string, size: Size) {
     const count = (name: string, n: number) => Array.from({ length: n }, (_, i) => `${name}${i}`);
@@ -48,13 +49,11 @@ export class PbftSystem implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const settings: Partial<ReplicaSettings> = {};
     const names = this.#clients.map((address, i) => [`client${i}`, address] as const);
     const group = makeGroup({
       group: "bench",
       replicas: this.#replicas,
       clients: Object.fromEntries(names),
-      settings,
     }, (count) => crypto.getRandomValues(new Uint8Array(count)));
     await Promise.all([
       ...this.#replicas.map((address, index) =>
@@ -82,18 +81,24 @@ export class PbftSystem implements AsyncDisposable {
   /** Calls the group, or the one actor. */
   async load(whom: "group" | "unreplicated", load: Omit<Load, "to">): Promise<Measured> {
     const to = whom === "group" ? this.#clients : [SERVER];
-    return await this.#system.ask(CALLERS, "load", { ...load, to }, PATIENCE_MS) as Measured;
+    const asked = this.#system.ask(CALLERS, "load", { ...load, to }, PATIENCE_MS);
+    const measured = await asked as Measured;
+    if (whom === "group" && !load.readOnly) this.#answered += measured.answeredInAll;
+    return measured;
   }
 
-  /** Makes the primary of view 0 say nothing from now on. */
-  async silence(): Promise<void> {
+  /** Makes the primary of view 0 say nothing any more, after some milliseconds. */
+  async silenceAfter(ms: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
     await this.#system.ask(this.#replicas[0]!, "pbft.behave", { behaviours: ["silent"] });
   }
 
-  /** The count, as a quorum gives it. */
-  async count(): Promise<number> {
+  /** Every operation was executed once. @throws {Error} if not. */
+  async verify(): Promise<void> {
     const body = { operation: LOOK, readOnly: true };
-    return await this.#system.ask(this.#clients[0]!, "invoke", body, PATIENCE_MS) as number;
+    const count = await this.#system.ask(this.#clients[0]!, "invoke", body, PATIENCE_MS);
+    if (count === this.#answered) return;
+    throw new Error(`${this.#answered} operations were answered, the count is ${count}`);
   }
 
   /** Messages that replicas and clients have sent so far. */
@@ -106,9 +111,7 @@ export class PbftSystem implements AsyncDisposable {
   }
 
   /** How long backups wait for a request, in ms. */
-  get viewTimeoutMs(): number {
-    return REPLICA_SETTINGS.viewTimeoutMs;
-  }
+  static readonly viewTimeoutMs: number = REPLICA_SETTINGS.viewTimeoutMs;
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#system[Symbol.asyncDispose]();
