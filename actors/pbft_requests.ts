@@ -62,7 +62,9 @@ export class Requests {
       if (!service.isReadOnly(request.operation)) return refuse("notReadOnly", envelope);
       const { log, executed } = this.parts.context();
       const from = readableFrom(log);
-      if (executed >= from) return this.reply(request, service.read(request.operation));
+      if (executed >= from) {
+        return this.reply(request, service.read(request.operation, request.client));
+      }
       this.#reads.set(request.client, { from, request });
       return;
     }
@@ -89,7 +91,7 @@ export class Requests {
     for (const [client, { from, request }] of this.#reads) {
       if (sequence < from) continue;
       this.#reads.delete(client);
-      this.reply(request, this.parts.service.read(request.operation));
+      this.reply(request, this.parts.service.read(request.operation, request.client));
     }
   }
 

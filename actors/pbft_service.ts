@@ -9,7 +9,7 @@ import { INITIAL_DIGEST } from "../protocols/pbft/messages.ts";
 import { admitRequest } from "../protocols/pbft/rules.ts";
 import { decode, decodeBody, encode } from "../runtime/codec.ts";
 import type { Store } from "../runtime/ports.ts";
-import type { ReadRequest } from "./pbft_authority.ts";
+import { memberOf, type ReadRequest } from "./pbft_authority.ts";
 import { sha256 } from "./pbft_keys.ts";
 
 /**
@@ -19,8 +19,12 @@ import { sha256 } from "./pbft_keys.ts";
 export interface StateMachine<S = unknown, O = unknown, R = unknown> {
   /** The state that all replicas begin with. */
   readonly initial: S;
-  /** Executes an operation, which may be anything a client sends. A refusal is a reply. */
-  apply(state: S, operation: O): readonly [state: S, reply: R];
+  /**
+   * Executes an operation, which may be anything a client sends. A refusal is a reply.
+   *
+   * @param client who asks, by its name in the group: its signature has been verified
+   */
+  apply(state: S, operation: O, client: string): readonly [state: S, reply: R];
   /** Whether an operation changes nothing: such a one may be answered without being ordered. */
   isReadOnly?(operation: O): boolean;
 }
@@ -71,8 +75,15 @@ export class Service {
   /** Requests executed in this life. */
   executed = 0;
 
-  /** In the initial state. */
-  constructor(private readonly machine: StateMachine) {
+  /**
+   * In the initial state.
+   *
+   * @param changed called with every new state
+   */
+  constructor(
+    private readonly machine: StateMachine,
+    private readonly changed: (state: unknown) => void = () => {},
+  ) {
     this.#state = machine.initial;
   }
 
@@ -88,10 +99,12 @@ export class Service {
 
   /** Executes a request, once; the result, coded. */
   execute({ client, timestamp, operation }: ReadRequest): Uint8Array {
-    const [state, result] = this.#apply(operation);
+    const [state, result] = this.#apply(operation, client);
+    const isNew = state !== this.#state;
     this.#state = state;
     this.#answered.set(client, { timestamp, result });
     this.executed++;
+    if (isNew) this.changed(state);
     return result;
   }
 
@@ -105,14 +118,15 @@ export class Service {
   }
 
   /** The result of an operation that only reads. */
-  read(operation: Uint8Array): Uint8Array {
-    return this.#apply(operation)[1];
+  read(operation: Uint8Array, client = ""): Uint8Array {
+    return this.#apply(operation, client)[1];
   }
 
   /** A client may send anything: what makes the machine throw is refused, by every replica alike. */
-  #apply(operation: Uint8Array): readonly [state: unknown, result: Uint8Array] {
+  #apply(operation: Uint8Array, client: string): readonly [state: unknown, result: Uint8Array] {
     try {
-      const [state, reply] = this.machine.apply(this.#state, decodeBody(operation));
+      const asked = decodeBody(operation);
+      const [state, reply] = this.machine.apply(this.#state, asked, memberOf(client));
       return [state, encode(reply ?? null)];
     } catch {
       return [this.#state, encode({ error: "the operation cannot be executed" })];
@@ -161,6 +175,7 @@ export class Service {
     this.#answered = new Map(
       answered.map(([client, timestamp, result]) => [client, { timestamp, result }]),
     );
+    this.changed(state);
   }
 
   /** Lets go of snapshots below a stable one. */
