@@ -67,7 +67,7 @@ export class Roster {
   #answered = new Set<number>();
   #stopped = false;
 
-  /** @param changed called with every configuration that is believed */
+  /** Believes what the cluster begins with. @param changed called with all that is believed later */
   constructor(
     services: Services,
     private readonly config: RosterConfig,
