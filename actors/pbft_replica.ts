@@ -114,7 +114,7 @@ export class ReplicaActor implements Role {
   readonly #instances: Instances<undefined, ReplicaEvent>;
   readonly #checkpoints: Checkpoints;
   readonly #refused: Record<string, number> = {};
-  #records: readonly ProvedRecord[] = [];
+  #records: ProvedRecord[] = [];
   #instance: Instance<undefined> | undefined;
   #recovered: Extract<ReplicaEvent, { readonly type: "recovered" }> | undefined;
   #liar: Liar;
@@ -264,14 +264,14 @@ export class ReplicaActor implements Role {
   }
 
   #record(record: ProvedRecord): void {
-    this.#records = [...this.#records, record];
+    this.#records.push(record);
     this.#checkpoints.written();
   }
 
   /** Below the stable checkpoint nothing is needed, and what is above in the journal is little. */
   #forget(): void {
     const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    this.#records = retained(this.#records, initial) as readonly ProvedRecord[];
+    this.#records = [...retained(this.#records, initial)] as ProvedRecord[];
   }
 
   #count(reason: string): void {

@@ -97,29 +97,33 @@ export class Service {
     return this.#answered.get(client);
   }
 
-  /** Executes a request, once; the result, coded. */
-  execute({ client, timestamp, operation }: ReadRequest): Uint8Array {
-    const [state, result] = this.#apply(operation, client);
-    const isNew = state !== this.#state;
-    this.#state = state;
+  /** Executes a request, once; the results of its operations, coded. */
+  execute({ client, timestamp, operations }: ReadRequest): Uint8Array {
+    const before = this.#state;
+    const results = operations.map((operation) => {
+      const [state, result] = this.#apply(operation, client);
+      this.#state = state;
+      return result;
+    });
+    const result = encode(results);
     this.#answered.set(client, { timestamp, result });
     this.executed++;
-    if (isNew) this.changed(state);
+    if (this.#state !== before) this.changed(this.#state);
     return result;
   }
 
-  /** Whether an operation only reads. */
-  isReadOnly(operation: Uint8Array): boolean {
+  /** Whether all operations of a request only read. */
+  isReadOnly({ operations }: ReadRequest): boolean {
     try {
-      return this.machine.isReadOnly?.(decodeBody(operation)) === true;
+      return operations.every((it) => this.machine.isReadOnly?.(decodeBody(it)) === true);
     } catch {
       return false;
     }
   }
 
-  /** The result of an operation that only reads. */
-  read(operation: Uint8Array, client = ""): Uint8Array {
-    return this.#apply(operation, client)[1];
+  /** The results of a request that only reads, coded. */
+  read({ operations, client }: ReadRequest): Uint8Array {
+    return encode(operations.map((operation) => this.#apply(operation, client)[1]));
   }
 
   /** A client may send anything: what makes the machine throw is refused, by every replica alike. */

@@ -86,10 +86,8 @@ export class Roster {
         accepts: isNotice,
         handle: (notice: Notice, envelope) => this.#noticed(notice, envelope),
       },
-      "pbft.reply": {
-        accepts: (body) => this.#client.messages["pbft.reply"]!.accepts(body),
-        handle: (body, envelope) => this.#client.messages["pbft.reply"]!.handle(body, envelope),
-      },
+      "pbft.reply": this.#clients("pbft.reply"),
+      "pbft.part": this.#clients("pbft.part"),
       order: {
         accepts: isOperation,
         handle: (operation, envelope) => {
@@ -110,6 +108,14 @@ export class Roster {
   /** What it believes. */
   get now(): Configuration {
     return this.#now;
+  }
+
+  /** What the client of the present group makes of a message. */
+  #clients(type: string): MessageHandler {
+    return {
+      accepts: (body) => this.#client.messages[type]!.accepts(body),
+      handle: (body, envelope) => this.#client.messages[type]!.handle(body, envelope),
+    };
   }
 
   #refuse(envelope: Envelope): void {
