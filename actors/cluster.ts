@@ -5,11 +5,13 @@
  * @module
  */
 import type { Address, RoleSpec } from "../runtime/ports.ts";
-import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
+import { CLIENT, type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import { clusterClient } from "./cluster_client.ts";
 import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
+import type { ClusterRoster } from "./cluster_roster.ts";
+import { operatorRoster } from "./configuration_roles.ts";
 import { carryOut, type FaultAnswer, type FaultOrder } from "./faults.ts";
 import type { NodeStatus } from "./node.ts";
 
@@ -17,7 +19,7 @@ export type * from "./cluster_plan.ts";
 export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
-/** A node that ends before it can answer is started again, and must be told again. */
+/** A node that ends before it can answer must be told again. */
 const START_ATTEMPT_MS = 2000;
 const START_PAUSE_MS = 50;
 const STOP_TIER_MS = 2500;
@@ -39,6 +41,8 @@ export class Cluster {
   readonly #opinions = new Map<string, Map<string, string>>();
   #state: "starting" | "serving" | "stopping" | "stopped" = "starting";
   #lost = 0;
+  /** The configuration; undefined where nobody orders one. */
+  roster: ClusterRoster | undefined;
 
   /**
    * Makes a cluster; {@link Cluster.start} starts it.
@@ -84,12 +88,15 @@ export class Cluster {
     const addresses = (has: (role: RolePlan) => boolean) =>
       this.#roles.filter(has).map(({ spec }) => spec.address);
     return clusterClient({
-      durable: () => addresses(({ spec }) => spec.store !== undefined),
+      durable: () => addresses(({ kind }) => kind === "coordinator" || kind === "participant"),
       gateways: () => addresses(({ kind }) => kind === "gateway"),
       knows: (address) => this.spec(address) !== undefined,
       health: () => this.health(),
       stats: () => this.stats(),
-      carryOut: (order) => this.#carryOut(order),
+      carryOut: (order) => this.carryOut(order),
+      roster: () => operatorRoster(this.plan),
+      hears: (roster) => this.roster = roster,
+      log: (kind, text) => this.#log(CLIENT, kind, text),
       opinion: (observer, body) => this.#opinion(observer, body),
     });
   }
@@ -298,17 +305,16 @@ export class Cluster {
     this.#supervisor.kill(address);
   }
 
-  /** What an operator orders from outside. */
-  #carryOut(order: FaultOrder): FaultAnswer {
+  /** What an operator orders from outside, or a schedule does. */
+  carryOut(order: FaultOrder): Promise<FaultAnswer> {
     const { host, switchboard } = this.#system;
     return carryOut(order, {
       enabled: this.plan.faults ?? false,
       nodes: this.plan.nodes.map(({ name }) => name),
       links: switchboard,
-      exit: (role) => {
-        if (this.spec(role) === undefined) throw new RangeError(`There is no role ${role}`);
-        host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role));
-      },
+      knows: (role) => this.spec(role) !== undefined,
+      exit: (role) => host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role)),
+      ask: (role, type, body) => host.ask(role, type, body, STATS_MS),
       log: (kind, text) => this.#log(host.address, kind, text),
     });
   }

@@ -6,6 +6,7 @@
  */
 import type { Address, Links } from "../runtime/ports.ts";
 import type { LogKind } from "../runtime/role.ts";
+import { type Behaviour, isBehaviours } from "./byzantine.ts";
 import { isRecord } from "./guards.ts";
 
 /** A link in one direction, by the names of its nodes. */
@@ -19,7 +20,8 @@ export interface DirectedLink {
 /** What an operator may order. */
 export type Fault =
   | { readonly kind: "exit"; readonly role: Address }
-  | { readonly kind: "partition" | "heal"; readonly links: readonly DirectedLink[] };
+  | { readonly kind: "partition" | "heal"; readonly links: readonly DirectedLink[] }
+  | { readonly kind: "behave"; readonly node: string; readonly behaviours: readonly Behaviour[] };
 
 /** An order, and whose it is. */
 export type FaultOrder = { readonly by: string; readonly fault: Fault };
@@ -36,15 +38,22 @@ export interface FaultParts {
   /** Nodes whose links may be changed: those of the plan. */
   readonly nodes: readonly string[];
   readonly links: Links;
-  /** Ends a role, soon. @throws {RangeError} if there is no such role */
-  readonly exit: (role: Address) => void;
+  /** Whether there is a role of that address. */
+  readonly knows: (role: Address) => boolean;
+  /** Ends a role, soon. */
+  readonly exit: (role: Address) => unknown;
+  /** Asks a role. */
+  readonly ask: (role: Address, type: string, body: unknown) => Promise<unknown>;
   /** The operator's log. */
   readonly log: (kind: LogKind, text: string) => void;
 }
 
 /** Carries an order out, all of it or nothing, and writes down whose it was. */
-export function carryOut({ by, fault }: FaultOrder, parts: FaultParts): FaultAnswer {
-  const what = fault.kind === "exit" ? fault.role : fault.links.map(nameOf).join(" ");
+export async function carryOut(
+  { by, fault }: FaultOrder,
+  parts: FaultParts,
+): Promise<FaultAnswer> {
+  const what = nameOfFault(fault);
   const audit = (said: string) => parts.log("warning", `${by} orders ${fault.kind} ${what}${said}`);
   if (!parts.enabled) {
     audit(": refused, faults are off");
@@ -52,7 +61,8 @@ export function carryOut({ by, fault }: FaultOrder, parts: FaultParts): FaultAns
     return { ok: false, reason: "off", message };
   }
   try {
-    if (fault.kind === "exit") parts.exit(fault.role);
+    if (fault.kind === "exit") parts.exit(known(fault.role, parts));
+    else if (fault.kind === "behave") await behave(fault.node, fault.behaviours, parts);
     else change(fault.links, fault.kind === "heal", parts);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -72,6 +82,34 @@ function change(wanted: readonly DirectedLink[], up: boolean, { nodes, links }: 
   for (const { from, to } of wanted) links.set(from, to, { up });
 }
 
+function known(role: Address, { knows }: FaultParts): Address {
+  if (!knows(role)) throw new RangeError(`There is no role ${role}`);
+  return role;
+}
+
+/** Has the replica of a node lie in these ways from now on, and in no others. */
+async function behave(
+  node: string,
+  behaviours: readonly Behaviour[],
+  parts: FaultParts,
+): Promise<void> {
+  const replica = known(`${node}/configuration`, parts);
+  await parts.ask(replica, "pbft.behave", { behaviours }).catch((error: Error) => {
+    throw new RangeError(error.message);
+  });
+}
+
+function nameOfFault(fault: Fault): string {
+  switch (fault.kind) {
+    case "exit":
+      return fault.role;
+    case "behave":
+      return `${fault.node} ${fault.behaviours.join(", ") || "correctly"}`;
+    default:
+      return fault.links.map(nameOf).join(" ");
+  }
+}
+
 function nameOf({ from, to }: DirectedLink): string {
   return `${from}>${to}`;
 }
@@ -79,8 +117,9 @@ function nameOf({ from, to }: DirectedLink): string {
 /** Whether a body is an order. */
 export function isFaultOrder(body: unknown): body is FaultOrder {
   if (!isRecord(body) || typeof body["by"] !== "string" || !isRecord(body["fault"])) return false;
-  const { kind, role, links } = body["fault"];
+  const { kind, role, links, node, behaviours } = body["fault"];
   if (kind === "exit") return typeof role === "string";
+  if (kind === "behave") return typeof node === "string" && isBehaviours(behaviours);
   return (kind === "partition" || kind === "heal") && Array.isArray(links) &&
     links.every((link) =>
       isRecord(link) && typeof link["from"] === "string" && typeof link["to"] === "string"

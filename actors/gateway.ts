@@ -15,6 +15,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
@@ -65,7 +66,9 @@ export interface GatewayApplication {
 }
 
 /** What the overseer of the cluster can be asked for. */
-export type Oversee = "health" | "metrics" | "fault" | "transactions" | "resolve";
+export type Oversee =
+  | ("health" | "metrics" | "fault" | "transactions" | "resolve")
+  | ("roster" | "reconfigure");
 
 /** What a gateway does for its application. */
 export interface Gateway {
@@ -121,6 +124,7 @@ export function gatewayRole(
 class GatewayRole implements Role, Gateway {
   readonly cache: EdgeCache;
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #application: GatewayApplication;
   readonly #caller: Caller;
   readonly #latency = new Histogram();
@@ -251,7 +255,7 @@ class GatewayRole implements Role, Gateway {
   }
 
   oversee(what: Oversee, body: unknown = null): Promise<unknown> {
-    const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
+    const timeoutMs = ["resolve", "reconfigure"].includes(what) ? RESOLVE_MS : OVERSEE_MS;
     return this.services.ask(this.config.overseer, what, body, timeoutMs);
   }
 

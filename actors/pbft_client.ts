@@ -81,7 +81,8 @@ const MOST_WAITING = 10_000;
 /** Operations that share a request, and its signature, have so many bytes together. */
 const BUNDLE_BYTES = 4096;
 
-class PbftClient implements Role {
+/** A client; part of a role of its own, or of one that does more. */
+export class PbftClient implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #authority: Authority;
   readonly #instances: Instances<Facts, ClientEvent>;
@@ -93,6 +94,7 @@ class PbftClient implements Role {
   #view = 0;
   #refused = 0;
 
+  /** A client of a group. @throws {RangeError} if that has too few replicas */
   constructor(private readonly services: Services, private readonly config: PbftClientConfig) {
     const group = { replicas: config.replicas.length, faulty: config.faulty };
     const fault = groupFault(group);
@@ -132,14 +134,17 @@ class PbftClient implements Role {
     };
   }
 
+  /** Whether nothing is under way. */
   drained(): boolean {
     return this.#instances.size === 0 && this.#waiting.length === 0;
   }
 
+  /** Gives up what is under way. */
   stop(): void {
     this.#instances.clear();
   }
 
+  /** What is under way. */
   stats(): Record<string, unknown> {
     return {
       requests: this.#instances.census(),

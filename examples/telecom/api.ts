@@ -16,6 +16,9 @@
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
  * | `fault.exit` | role | done | operator |
  * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
+ * | `fault.behave` | node, behaviours | done | operator |
+ * | `roster.list` | none | configuration, replicas | operator |
+ * | `roster.handOver`, `.cancel`, `.set`, `.replace` | what changes | epoch | operator |
  * | `transactions.list` | none | transactions, heuristics, silent | operator |
  * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |

@@ -6,6 +6,7 @@
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
+import type { RosterView } from "../../actors/cluster_roster.ts";
 import type { ClusterTransactions } from "../../actors/oversight.ts";
 import type {
   FaultParams,
@@ -75,6 +76,12 @@ export type ResultByMethod = {
   "fault.exit": { readonly done: true };
   "fault.partition": { readonly done: true };
   "fault.heal": { readonly done: true };
+  "fault.behave": { readonly done: true };
+  "roster.list": RosterView;
+  "roster.handOver": { readonly epoch: number };
+  "roster.cancel": { readonly epoch: number };
+  "roster.set": { readonly epoch: number };
+  "roster.replace": { readonly epoch: number };
   "transactions.list": ClusterTransactions;
   "transactions.resolve": {
     readonly id: string;

@@ -11,6 +11,7 @@ import { CommandError, EXIT_AGAIN, EXIT_INTERRUPTED, reasonOf } from "./command_
 import { clusterReport, reportText } from "./cluster_report.ts";
 import { DataFolder } from "./data_folder.ts";
 import { writeFileDurably } from "./durable_file.ts";
+import { readSchedule } from "./fault_schedule.ts";
 import { History } from "./history.ts";
 import { reserveAddress } from "./listen_address.ts";
 import { checkProfile, loadProfile } from "./profile_loader.ts";
@@ -40,7 +41,8 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
 
 async function runCluster(options: ClusterOptions): Promise<number> {
   const profile = adjust(await readProfile(options.profile), options.settings);
-  const { data: path, subscribers } = options;
+  const { data: path, subscribers, faultSchedule } = options;
+  const schedule = faultSchedule === undefined ? [] : await readSchedule(faultSchedule, profile);
   const folder = await DataFolder.open({ path, profile, subscribers });
   const signals = new StopSignals(() => {
     folder.close();
@@ -53,7 +55,8 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     const address = reserveAddress(options.http.hostname, options.http.port);
     if (options.tokenFile !== undefined) await writeTokens(options.tokenFile, tokens);
     const history = options.history === undefined ? undefined : openHistory(options.history);
-    const run = new ClusterRun({ options, profile, folder, tokens, address, history, display });
+    const made = { options, profile, folder, tokens, address, history, display, schedule };
+    const run = new ClusterRun(made);
     const result = await run.run(signals.requested);
     if (result === "interrupted") return EXIT_INTERRUPTED;
     history?.close();
@@ -128,6 +131,7 @@ function tell(
     ...result,
     profile: profile.name,
     nodes: profile.nodes.length,
+    group: profile.settings.pbft.group,
     expectedCents: folder.expectedCents,
     clean: problems.length === 0,
   });

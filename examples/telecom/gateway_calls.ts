@@ -32,6 +32,8 @@ export async function orderFault(
 ): Promise<Result> {
   const fault: Fault = call.method === "fault.exit"
     ? { kind: "exit", ...call.params }
+    : call.method === "fault.behave"
+    ? { kind: "behave", ...call.params }
     : { kind: call.method === "fault.heal" ? "heal" : "partition", ...call.params };
   const order: FaultOrder = { by, fault };
   const answer = await gateway.oversee("fault", order).catch(() => undefined) as

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { Behaviour } from "../../actors/byzantine.ts";
+
 /** What a write takes, by method. */
 export type WriteParams = {
   "session.open": { readonly subscriber: string };
@@ -81,12 +83,19 @@ export type FaultParams = {
   "fault.exit": { readonly role: string };
   "fault.partition": { readonly links: readonly Link[] };
   "fault.heal": { readonly links: readonly Link[] };
+  "fault.behave": { readonly node: string; readonly behaviours: readonly Behaviour[] };
 };
 
 /** A link in one direction. */
 export type Link = { readonly from: string; readonly to: string };
-/** What a look at transactions, or a decision about one, takes, by method. */
+
+/** What a look at transactions or the roster, or a decision about them, takes, by method. */
 export type OperatorParams = {
+  "roster.list": Readonly<Record<never, never>>;
+  "roster.handOver": { readonly from: string; readonly to: string };
+  "roster.cancel": { readonly from: string };
+  "roster.set": { readonly maxConcurrentTransactions: number };
+  "roster.replace": { readonly node: string };
   "transactions.list": Readonly<Record<never, never>>;
   "transactions.resolve": Resolve;
 };
@@ -98,7 +107,7 @@ export type Resolve = {
   readonly reason: string;
 };
 
-/** A method about transactions themselves. */
+/** A method about transactions themselves, or about who runs them. */
 export type OperatorMethod = keyof OperatorParams;
 
 /** A method that changes rows, through a transaction. */

@@ -28,7 +28,7 @@ export const unreplicated = defineRole<null>({
         invoke: {
           accepts: (body) => isRecord(body) && typeof body["operation"] === "string",
           handle: ({ operation }: { readonly operation: string }, envelope) => {
-            const [next, reply] = counter.apply(count, operation);
+            const [next, reply] = counter.apply(count, operation, "user");
             count = next;
             services.reply(envelope, reply);
           },

@@ -46,6 +46,15 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "fault.exit": [{ role: "core-1/coordinator" }],
   "fault.partition": [{ links: [{ from: "edge-1", to: "core-1" }] }],
   "fault.heal": [{ links: [{ from: "edge-1", to: "core-1" }, { from: "core-1", to: "edge-1" }] }],
+  "fault.behave": [
+    { node: "core-1", behaviours: [] },
+    { node: "core-1", behaviours: ["equivocate", "delay"] },
+  ],
+  "roster.list": [{}],
+  "roster.handOver": [{ from: "core-1", to: "core-2" }],
+  "roster.cancel": [{ from: "core-1" }],
+  "roster.set": [{ maxConcurrentTransactions: 1 }],
+  "roster.replace": [{ node: "core-1" }],
   "transactions.list": [{}],
   "transactions.resolve": [
     { id: "0b6c2a1e-0000-4000-8000-000000000000:7", decision: "abort", reason: "its disk is lost" },
@@ -57,6 +66,10 @@ const step = { subscriber: msisdn, change: 1 };
 const batch = (...operations: readonly unknown[]) => ({ operations, idempotencyKey });
 const debit = { subscriber: msisdn, amount: 1, idempotencyKey };
 const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[] = [
+  ["fault.behave", { node: "core-1", behaviours: ["lie"] }, /behaviours.*must be one of silent/],
+  ["fault.behave", { node: "core-1" }, /behaviours is missing/],
+  ["roster.handOver", { from: "core-1" }, /to is missing/],
+  ["roster.set", { maxConcurrentTransactions: 0 }, /maxConcurrentTransactions/],
   ["account.debit", { ...debit, amount: -5 }, /amount must be a whole number from 1/],
   ["account.debit", { ...debit, amount: 0 }, /amount/],
   ["account.debit", { ...debit, amount: 1.5 }, /amount .*got 1.5/],
@@ -208,7 +221,8 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 }
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
-  const faults = ["fault.exit", "fault.partition", "fault.heal"];
+  const faults = ["fault.exit", "fault.partition", "fault.heal", "fault.behave"];
+  const changes = ["roster.handOver", "roster.cancel", "roster.set", "roster.replace"];
   const forOperators = [
     "account.credit",
     "account.batch",
@@ -216,6 +230,8 @@ Deno.test("roles: operators may all, subscribers reach their own, nobody only di
     "number.port",
     "sim.provision",
     ...faults,
+    "roster.list",
+    ...changes,
     "transactions.list",
     "transactions.resolve",
   ];
