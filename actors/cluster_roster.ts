@@ -153,10 +153,11 @@ export class ClusterRoster {
   async #look(address: Address, node: string): Promise<ReplicaView> {
     try {
       const stats = await this.parts.services.ask(address, "$stats", null, STATS_MS) as {
-        readonly replica: { readonly view: number; readonly executed: number };
+        readonly replica?: { readonly view: number; readonly executed: number };
         readonly behaviours: readonly string[];
         readonly evidence: NonNullable<ReplicaView["evidence"]>;
       };
+      if (stats.replica === undefined) return { node, up: false }; // It has not recovered yet.
       const { replica: { view, executed }, behaviours, evidence } = stats;
       return { node, up: true, view, executed, behaviours, evidence };
     } catch (error) {

@@ -174,7 +174,7 @@ class Coordinator implements Role {
       shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
-      logs: this.#logs.census(),
+      logs: this.#logs.states(),
       latency: this.#effects.latency.toJSON(),
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,

@@ -151,9 +151,12 @@ export class LogKeeper {
     return kept;
   }
 
-  /** Logs by what is done with them. */
-  census(): Record<string, number> {
-    return { ...this.#owned.census(), ...this.#coming.census() };
+  /** What is done with each log. */
+  states(): Record<string, string> {
+    const states: Record<string, string> = {};
+    for (const each of this.#coming) states[each.key] = this.#coming.describe(each);
+    for (const each of this.#owned) states[each.key] = this.#owned.describe(each);
+    return states;
   }
 
   // The configuration ------------------------------------------------------------------------
