@@ -13,6 +13,7 @@ import {
   initialTransition,
   transition,
 } from "xstate";
+import type { Lives } from "./instances.ts";
 import { exact, StepMemory } from "./step_memory.ts";
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "./xstate_types.ts";
 
@@ -60,6 +61,10 @@ export interface Engine<S> {
   done(state: S): boolean;
   /** XState's own view of a state. */
   snapshot(state: S): AnyMachineSnapshot;
+  /** The machine it steps, as long as nothing stands in for it. */
+  readonly machine?: AnyStateMachine;
+  /** Registries of what it steps, for those who look on. */
+  readonly lives?: Set<Lives>;
 }
 
 interface Action {
@@ -139,9 +144,10 @@ function computes(machine: AnyStateMachine): Compute {
 /** Asks XState for every step. For machines whose context is large. */
 export class LiveEngine implements Engine<AnyMachineSnapshot> {
   readonly id: string;
+  readonly lives: Set<Lives> = new Set();
   readonly #compute: Compute;
   /** An engine for one machine. */
-  constructor(private readonly machine: AnyStateMachine) {
+  constructor(readonly machine: AnyStateMachine) {
     this.id = machine.id;
     this.#compute = computes(machine);
   }
@@ -195,6 +201,7 @@ const MAX_STEPS = 1_000_000;
  */
 export class TableEngine implements Engine<number> {
   readonly id: string;
+  readonly lives: Set<Lives> = new Set();
   readonly #live: LiveEngine;
   readonly #states: Entry[] = [];
   readonly #index = new Map<string, number>();
@@ -202,7 +209,7 @@ export class TableEngine implements Engine<number> {
   #known = 0;
 
   /** An engine for one machine, with an empty table. */
-  constructor(machine: AnyStateMachine) {
+  constructor(readonly machine: AnyStateMachine) {
     this.id = machine.id;
     this.#live = new LiveEngine(machine);
   }
