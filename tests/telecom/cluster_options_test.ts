@@ -18,6 +18,7 @@ const defaults: ClusterOptions = {
   faults: false,
   json: false,
   history: undefined,
+  inspect: undefined,
   settings: {},
   salvage: false,
 };
