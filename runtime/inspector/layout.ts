@@ -110,10 +110,21 @@ const OPTIONS = {
   "elk.layered.spacing.edgeNodeBetweenLayers": "16",
   "elk.layered.spacing.edgeEdgeBetweenLayers": "12",
   "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
-  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
   "elk.padding": `[top=${PAD},left=${PAD},bottom=${PAD},right=${PAD}]`,
 } as const;
+
+/**
+ * Ways to order what has no order of its own. The first gives the best pictures: states come as they
+ * are entered and as they are written. The kernel fails at it where regions lie side by side.
+ */
+const ORDERS: readonly Readonly<Record<string, string>>[] = [
+  {
+    "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
+    "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+  },
+  { "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST" },
+  {},
+];
 
 /** Lays out charts; ends its thread when it is disposed of. */
 export class Layouter implements Disposable {
@@ -123,14 +134,23 @@ export class Layouter implements Disposable {
 
   /** Finds a place for everything. @throws {Error} if the layout kernel cannot */
   async place(chart: Chart): Promise<PlacedChart> {
-    return placed(chart, await this.#layout(graphOf(chart)));
+    let failure: unknown;
+    for (const order of ORDERS) {
+      try {
+        return placed(chart, await this.#layout(graphOf(chart), order));
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
   }
 
-  #layout(graph: ElkNode): Promise<ElkNode> {
+  #layout(graph: ElkNode, order: Readonly<Record<string, string>>): Promise<ElkNode> {
     const id = ++this.#calls;
     const waiting = Promise.withResolvers<ElkNode>();
     this.#waiting.set(id, waiting);
-    this.#thread().postMessage({ id, cmd: "layout", graph, layoutOptions: OPTIONS, options: {} });
+    const layoutOptions = { ...OPTIONS, ...order };
+    this.#thread().postMessage({ id, cmd: "layout", graph, layoutOptions, options: {} });
     return waiting.promise;
   }
 
