@@ -21,6 +21,8 @@ export interface InspectorOptions {
   readonly port: number;
   /** Sockets must bring it as `?token=`. Default: none is needed. */
   readonly token?: string;
+  /** A client that has not read for this long, in ms, is cut off. Default 10 s. */
+  readonly patienceMs?: number;
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/;
@@ -28,7 +30,6 @@ const TICK_MS = 100;
 const CLIENTS_LIMIT = 32;
 /** Bytes that may wait in a socket. */
 const MOST_BUFFERED = 1024 * 1024;
-/** A client that has not read for this long is cut off. */
 const PATIENCE_MS = 10_000;
 const MOST_FRAME = 4096;
 
@@ -159,7 +160,7 @@ export class InspectorServer implements AsyncDisposable {
       client.flush();
       if (socket.bufferedAmount < MOST_BUFFERED) this.#stuck.delete(socket);
       else if (!this.#stuck.has(socket)) this.#stuck.set(socket, now);
-      else if (now - this.#stuck.get(socket)! > PATIENCE_MS) {
+      else if (now - this.#stuck.get(socket)! > (this.options.patienceMs ?? PATIENCE_MS)) {
         this.cut++;
         this.#leave(socket);
         socket.close(1013, "You read too slowly");
