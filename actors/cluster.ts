@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address, RoleSpec } from "../runtime/ports.ts";
+import type { Address, LinkParameters, RoleSpec } from "../runtime/ports.ts";
 import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import { clusterClient } from "./cluster_client.ts";
@@ -37,6 +37,8 @@ export class Cluster {
   readonly #down = new Set<string>();
   /** Per node, what each of its observers says of it. */
   readonly #opinions = new Map<string, Map<string, string>>();
+  /** Links as they were before faults. */
+  readonly #laid = new Map<string, LinkParameters>();
   #state: "starting" | "serving" | "stopping" | "stopped" = "starting";
   #lost = 0;
 
@@ -89,7 +91,7 @@ export class Cluster {
       knows: (address) => this.spec(address) !== undefined,
       health: () => this.health(),
       stats: () => this.stats(),
-      carryOut: (order) => this.#carryOut(order),
+      carryOut: (order) => this.order(order),
       opinion: (observer, body) => this.#opinion(observer, body),
     });
   }
@@ -298,17 +300,23 @@ export class Cluster {
     this.#supervisor.kill(address);
   }
 
-  /** What an operator orders from outside. */
-  #carryOut(order: FaultOrder): FaultAnswer {
-    const { host, switchboard } = this.#system;
+  /** What an operator orders from outside; refused unless the plan allows faults. */
+  order(order: FaultOrder): FaultAnswer {
+    const { host, switchboard: links } = this.#system;
+    const soon = (act: () => void) => {
+      host.timers.set(host.clock.now() + EXIT_MS, act);
+      host.wake();
+    };
     return carryOut(order, {
       enabled: this.plan.faults ?? false,
       nodes: this.plan.nodes.map(({ name }) => name),
-      links: switchboard,
-      exit: (role) => {
-        if (this.spec(role) === undefined) throw new RangeError(`There is no role ${role}`);
-        host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role));
-      },
+      links,
+      laid: this.#laid,
+      exit: (role) => soon(() => this.killRole(role)),
+      crash: (node) => soon(() => this.crashNode(node)),
+      restart: (node) => this.restartNode(node),
+      load: (node, ms) => void host.send(`${node}/node`, "compute", { ms }),
+      knows: (address) => this.spec(address) !== undefined,
       log: (kind, text) => this.#log(host.address, kind, text),
     });
   }

@@ -16,6 +16,9 @@
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
  * | `fault.exit` | role | done | operator |
  * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
+ * | `fault.degrade` | links: from, to; loss, delayMs | done | operator |
+ * | `fault.crash`, `fault.restart` | node | done | operator |
+ * | `fault.load` | node, ms | done | operator |
  * | `transactions.list` | none | transactions, heuristics, silent | operator |
  * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |

@@ -10,7 +10,11 @@ import {
   addresses,
   decision,
   type Fields,
+  linkDelay,
   links,
+  loadMs,
+  loss,
+  node,
   object,
   reason,
   records,
@@ -21,16 +25,24 @@ import {
 
 const operator = ["operator"] as const;
 
-function fault(summary: string, params: Fields): Method {
+function fault(summary: string, fields: Fields, optional: Fields = {}): Method {
   const result = object({ done: yes });
-  return { summary, kind: "fault", params: object(params), result, roles: operator, errors: [] };
+  const params = object(fields, optional);
+  return { summary, kind: "fault", params, result, roles: operator, errors: [] };
 }
 
 /** The methods by name. */
 export const operatorMethods: { readonly [M in FaultMethod | OperatorMethod]: Method } = {
   "fault.exit": fault("End a role without a word; its supervisor starts it again", { role }),
   "fault.partition": fault("Cut links, each in one direction", { links }),
-  "fault.heal": fault("Mend links that were cut", { links }),
+  "fault.heal": fault("Mend links that were cut or degraded", { links }),
+  "fault.degrade": fault("Make links lose a share of their messages, or slow", { links }, {
+    loss,
+    delayMs: linkDelay,
+  }),
+  "fault.crash": fault("End all roles of a node, until it is started again", { node }),
+  "fault.restart": fault("Start a node that was crashed", { node }),
+  "fault.load": fault("Let a node take most of one processor for a while", { node, ms: loadMs }),
   "transactions.list": {
     summary: "What is open: by whom, in which state, since when; and all heuristic decisions",
     kind: "operator",

@@ -9,7 +9,7 @@ import { Inbox } from "../inbox.ts";
 import { nodeOf, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
-import { ProcessClock, ProcessRandom } from "./environment.ts";
+import { ProcessClock, ProcessRandom, threadUsage } from "./environment.ts";
 import type { FromWorker, Init, ToWorker } from "./messages.ts";
 import { SqliteStore } from "./sqlite_store.ts";
 import { Directory, WorkerTransport } from "./transport.ts";
@@ -47,6 +47,7 @@ async function run(init: Init): Promise<void> {
     wake: () => loop.driver?.wake(),
     log: (level, text) => tell({ kind: "log", level, text }),
     epoch: () => switchboard.epoch,
+    usage: threadUsage,
     ended: (error) => {
       loop.driver?.stop();
       tell({ kind: "ended", error: error === undefined ? undefined : error.stack });
