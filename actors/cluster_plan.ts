@@ -82,7 +82,7 @@ export interface ClusterPlan {
   /** Where stores are kept: a folder, or a prefix for simulated ones. */
   readonly data: string;
   /** Where the gateways listen; undefined for none. */
-  readonly http?: { readonly hostname: string; readonly port: number };
+  readonly http?: NonNullable<GatewayConfig["http"]>;
   /** Whether operators may order faults. Default false. */
   readonly faults?: boolean;
 }

@@ -12,7 +12,7 @@ import { clusterReport, reportText } from "./cluster_report.ts";
 import { DataFolder } from "./data_folder.ts";
 import { writeFileDurably } from "./durable_file.ts";
 import { History } from "./history.ts";
-import { reserveAddress } from "./listen_address.ts";
+import { reserveAddress, type Reserved } from "./listen_address.ts";
 import { checkProfile, loadProfile } from "./profile_loader.ts";
 import type { Profile } from "./profiles.ts";
 import { seedMsisdn } from "./rows.ts";
@@ -53,7 +53,17 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     const address = reserveAddress(options.http.hostname, options.http.port);
     if (options.tokenFile !== undefined) await writeTokens(options.tokenFile, tokens);
     const history = options.history === undefined ? undefined : openHistory(options.history);
-    const run = new ClusterRun({ options, profile, folder, tokens, address, history, display });
+    const console = reserveConsole(options);
+    const run = new ClusterRun({
+      options,
+      profile,
+      folder,
+      tokens,
+      address,
+      console,
+      history,
+      display,
+    });
     const result = await run.run(signals.requested);
     if (result === "interrupted") return EXIT_INTERRUPTED;
     history?.close();
@@ -63,6 +73,18 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     display.clear();
     signals.close();
     folder.close();
+  }
+}
+
+/** @throws {CommandError} if an address that was asked for cannot be had */
+function reserveConsole({ console, http }: ClusterOptions): Reserved | undefined {
+  if (console === "off") return undefined;
+  if (console !== undefined) return reserveAddress(console.hostname, console.port);
+  const { hostname, port } = http;
+  try {
+    return reserveAddress(hostname, port === 0 ? 0 : port + 1);
+  } catch {
+    return reserveAddress(hostname, 0); // Nobody asked for that port.
   }
 }
 

@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Data folder; undefined: a fresh one that is removed at the end. */
   readonly data: string | undefined;
   readonly http: { readonly hostname: string; readonly port: number };
+  /** Where the console is served; `off`; undefined: beside the API. */
+  readonly console: { readonly hostname: string; readonly port: number } | "off" | undefined;
   /** Where to write tokens to. */
   readonly tokenFile: string | undefined;
   /** Seed of links and traffic; undefined: any. */
@@ -49,6 +51,7 @@ const VALUES = [
   "subscribers",
   "data",
   "http",
+  "console",
   "token-file",
   "seed",
   "report",
@@ -79,6 +82,9 @@ The first line on standard error once it serves is "ready URL".
                        is in it (default: a fresh temporary folder, removed at the end)
   --http HOST:PORT     where to serve, [::1]:8080 for IPv6; port 0 picks a free one
                        (default 127.0.0.1:8080)
+  --console HOST:PORT  where to serve the operator console, or off (default: the host of --http and
+                       the port above it, or a free one if that is taken); its link, with the
+                       operator's token, is the second line on standard error
   --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
@@ -148,6 +154,10 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     ),
     data: text("data"),
     http: readAddress(text("http") ?? "127.0.0.1:8080"),
+    console: map(
+      text("console"),
+      (value) => value === "off" ? value : readAddress(value, "console"),
+    ),
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
     fast: given.fast,
@@ -218,14 +228,14 @@ function readInteger(name: string, text: string, least: number, most: number, or
   );
 }
 
-function readAddress(text: string): { hostname: string; port: number } {
+function readAddress(text: string, name = "http"): { hostname: string; port: number } {
   const [, six, four, digits = ""] =
     /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]*)):(\d{1,5})$/.exec(text) ?? [];
   const hostname = six ?? four;
   const port = Number(digits);
   if (hostname !== undefined && port <= 65_535) return { hostname, port };
   throw new CommandError(
-    `Cannot read --http: it must be HOST:PORT such as 127.0.0.1:8080 or [::1]:0, got ${
+    `Cannot read --${name}: it must be HOST:PORT such as 127.0.0.1:8080 or [::1]:0, got ${
       quote(text)
     }`,
   );

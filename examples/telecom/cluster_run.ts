@@ -9,6 +9,7 @@ import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
 import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
+import { ClusterConsole } from "./console/cluster_console.ts";
 import type { DataFolder } from "./data_folder.ts";
 import type { History } from "./history.ts";
 import type { Reserved } from "./listen_address.ts";
@@ -28,6 +29,8 @@ export interface RunInput {
   readonly folder: DataFolder;
   readonly tokens: TokenSource;
   readonly address: Reserved;
+  /** Where the console is to be; undefined for none. */
+  readonly console: Reserved | undefined;
   readonly history: History | undefined;
   readonly display: StatusDisplay;
 }
@@ -69,6 +72,7 @@ export class ClusterRun {
   #nodesUp: ReadonlySet<string> = new Set();
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
+  #console: ClusterConsole | undefined;
   #starts = true;
   #stops = false;
 
@@ -82,7 +86,11 @@ export class ClusterRun {
       publicKey: folder.keys.publicKey,
       data: folder.path,
       subscribers: folder.subscribers,
-      http: { hostname: address.hostname, port: address.port },
+      http: {
+        hostname: address.hostname,
+        port: address.port,
+        ...(input.console === undefined ? {} : { consolePort: input.console.port }),
+      },
       fast: options.fast,
       faults: options.faults,
       seed,
@@ -123,6 +131,7 @@ export class ClusterRun {
   }
 
   #log(at: string, kind: LogKind, text: string): void {
+    this.#console?.log(at, kind, text);
     this.input.display.log(at === CLIENT ? "" : at, kind, text);
     if (this.#starts && kind === "failure" && text.includes("Cannot open the store")) {
       this.#hopeless.reject(new CommandError(text.slice(text.indexOf("Cannot open the store"))));
@@ -139,6 +148,8 @@ export class ClusterRun {
       return await this.#finish(again);
     } finally {
       this.input.address.release();
+      this.input.console?.release();
+      await this.#closeConsole();
       await system[Symbol.asyncDispose]();
     }
   }
@@ -162,8 +173,33 @@ export class ClusterRun {
     this.#since = performance.now();
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
+    await this.#openConsole();
     display.release();
     return how;
+  }
+
+  /** The link has the token in its fragment, which no browser sends anywhere. */
+  async #openConsole(): Promise<void> {
+    const { console, profile, folder, address, options, tokens } = this.input;
+    if (console === undefined) return;
+    console.release();
+    this.#console = new ClusterConsole({
+      profile,
+      composition: this.#composition,
+      publicKey: folder.keys.publicKey,
+      subscribers: folder.subscribers,
+      api: address.url,
+      faults: options.faults,
+      at: console,
+      audit: (kind, text) => this.#log(CLIENT, kind, text),
+    });
+    writeAll(Deno.stderr, `console ${console.url}/#token=${await tokens.operator()}\n`);
+  }
+
+  async #closeConsole(): Promise<void> {
+    const console = this.#console;
+    this.#console = undefined;
+    await console?.[Symbol.asyncDispose]();
   }
 
   #watchNodes(): void {
@@ -241,6 +277,7 @@ export class ClusterRun {
     const over = new Promise<"over">((resolve) => setTimeout(resolve, STOP_MS, "over"));
     this.#stops = true;
     display.log("", "info", "stopping in order");
+    await this.#closeConsole();
     // The figures now, should there be none later.
     const figures = cluster.stats().then((stats) => this.#figures.observe(stats));
     await Promise.all([this.#driver.stop(GRACE_MS), figures]);

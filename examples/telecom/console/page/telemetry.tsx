@@ -1,0 +1,194 @@
+/**
+ * Figures over the last minutes, and of each node in the latest second.
+ *
+ * @module
+ */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+import type { JSX } from "preact";
+import type { NodeSample, Sample, State } from "../protocol.ts";
+import { Chart } from "./chart.tsx";
+import { amountOf, timeOf } from "./words.ts";
+
+/** What all views of figures are given. */
+export interface TelemetryProps {
+  readonly state: State;
+  readonly latest: Sample | undefined;
+}
+
+/** The charts. */
+export function Charts({ state: { samples, topology, down } }: TelemetryProps): JSX.Element {
+  const instants = samples.map(({ at }) => timeOf(at));
+  const of = (value: (sample: Sample) => number | undefined) => samples.map(value);
+  const up = topology.nodes.length - down.length;
+  return (
+    <div class="charts">
+      <Chart
+        title="Throughput"
+        unit="/s"
+        instants={instants}
+        series={[
+          { name: "requests", tone: "a", values: of(({ cluster }) => cluster.requestsPerS) },
+          { name: "commits", tone: "b", values: of(({ cluster }) => cluster.commitsPerS) },
+          { name: "aborts", tone: "c", values: of(({ cluster }) => cluster.abortsPerS) },
+        ]}
+      />
+      <Chart
+        title="Latency of requests"
+        unit="ms"
+        instants={instants}
+        series={[
+          { name: "p50", tone: "a", values: of(({ cluster }) => cluster.p50Ms) },
+          { name: "p99", tone: "c", values: of(({ cluster }) => cluster.p99Ms) },
+        ]}
+      />
+      <Chart
+        title="Transactions open"
+        unit=""
+        least={5}
+        instants={instants}
+        series={[
+          { name: "voting", tone: "a", values: of(({ cluster }) => cluster.voting) },
+          { name: "committing", tone: "b", values: of(({ cluster }) => cluster.committing) },
+          { name: "in doubt", tone: "c", values: of(({ cluster }) => cluster.inDoubt) },
+        ]}
+      />
+      <Chart
+        title="Processors and memory"
+        unit="%"
+        least={100}
+        instants={instants}
+        series={[
+          { name: "CPU", tone: "a", values: of(({ cluster }) => cluster.cpuPercent) },
+          { name: "memory", tone: "b", values: of(({ cluster }) => cluster.memoryPercent) },
+        ]}
+      />
+      <Chart
+        title="Messages"
+        unit="/s"
+        instants={instants}
+        series={[
+          { name: "sent", tone: "a", values: of(({ cluster }) => cluster.messagesPerS) },
+          { name: "waiting", tone: "c", values: of(({ cluster }) => cluster.waiting) },
+        ]}
+      />
+      <Chart
+        title="Nodes up"
+        unit=""
+        least={topology.nodes.length}
+        instants={instants}
+        series={[{
+          name: "up",
+          tone: "b",
+          values: samples.map(({ nodes }, index) =>
+            index === samples.length - 1 ? up : nodes.filter(alive).length
+          ),
+        }]}
+      />
+    </div>
+  );
+}
+
+/** A node that is down has no thread that could have a heap. */
+function alive({ heapMb }: NodeSample): boolean {
+  return heapMb > 0;
+}
+
+interface Column {
+  readonly title: string;
+  readonly unit: string;
+  readonly of: (node: NodeSample) => number | undefined;
+  /** Which end is the best one; undefined where neither is. */
+  readonly best?: "most" | "least";
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "Requests/s", unit: "", of: (node) => some(node.requestsPerS), best: "most" },
+  { title: "Tx/s", unit: "", of: (node) => some(node.transactionsPerS), best: "most" },
+  { title: "p50", unit: "ms", of: (node) => node.p50Ms, best: "least" },
+  { title: "p99", unit: "ms", of: (node) => node.p99Ms, best: "least" },
+  { title: "Messages/s", unit: "", of: (node) => node.messagesPerS },
+  { title: "CPU", unit: "%", of: (node) => node.cpuPercent, best: "least" },
+  { title: "Heap", unit: "MB", of: (node) => node.heapMb, best: "least" },
+  { title: "Lock waits", unit: "", of: (node) => node.lockWaiters },
+];
+
+function some(value: number): number | undefined {
+  return value > 0 ? value : undefined;
+}
+
+/** A row for each node; the best of its tier is marked, where there is something to compare. */
+export function NodeTable(
+  { state, latest, selected, select }: TelemetryProps & {
+    readonly selected: string | undefined;
+    readonly select: (node: string | undefined) => void;
+  },
+): JSX.Element {
+  const { nodes } = state.topology;
+  const samples = new Map((latest?.nodes ?? []).map((node) => [node.name, node]));
+  const best = bestOf(state, samples);
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="Figures of every node">
+      <table class="nodes">
+        <thead>
+          <tr>
+            <th scope="col">Node</th>
+            <th scope="col">State</th>
+            {COLUMNS.map(({ title }) => <th key={title} scope="col">{title}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {nodes.map(({ name, tier }) => {
+            const sample = samples.get(name);
+            const down = state.down.includes(name);
+            return (
+              <tr key={name} class={down ? "down" : selected === name ? "selected" : ""}>
+                <th scope="row">
+                  <button type="button" class="plain" onClick={() => select(name)}>
+                    <i class={`mark tier-${tier}`} aria-hidden="true" />
+                    {name}
+                  </button>
+                </th>
+                <td>{down ? <b class="bad">DOWN</b> : "up"}</td>
+                {COLUMNS.map(({ title, unit, of }) => {
+                  const value = sample === undefined || down ? undefined : of(sample);
+                  const isBest = value !== undefined && best.get(`${tier} ${title}`) === name;
+                  return (
+                    <td key={title} class={isBest ? "best" : ""}>
+                      {amountOf(value, unit)}
+                      {isBest && <span class="star" title="Best of its tier">★</span>}
+                    </td>
+                  );
+                })}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function bestOf(
+  { topology, down }: State,
+  samples: ReadonlyMap<string, NodeSample>,
+): ReadonlyMap<string, string> {
+  const best = new Map<string, string>();
+  for (const tier of new Set(topology.nodes.map((node) => node.tier))) {
+    const own = topology.nodes.filter((node) => node.tier === tier && !down.includes(node.name));
+    for (const { title, of, best: end } of COLUMNS) {
+      if (end === undefined) continue;
+      const rated = own.flatMap(({ name }) => {
+        const sample = samples.get(name);
+        const value = sample === undefined ? undefined : of(sample);
+        return value === undefined ? [] : [{ name, value }];
+      });
+      rated.sort((a, b) => end === "most" ? b.value - a.value : a.value - b.value);
+      const [first, second] = rated;
+      if (first !== undefined && second !== undefined && first.value !== second.value) {
+        best.set(`${tier} ${title}`, first.name);
+      }
+    }
+  }
+  return best;
+}
