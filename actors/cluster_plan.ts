@@ -233,7 +233,8 @@ class Planner {
       settings;
     const config: CoordinatorConfig = {
       participantOf: this.#participantOf,
-      gateways: Object.values(this.#gateways),
+      // The overseer speaks for operators, whose own thread it is.
+      gateways: [...Object.values(this.#gateways), this.overseer],
       detector: this.#detector,
       voteTimeoutMs: transactionTimeoutMs,
       resendMs,

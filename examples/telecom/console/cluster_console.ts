@@ -7,7 +7,7 @@
 import process from "node:process";
 import { participantOf } from "../../../actors/cluster_plan.ts";
 import { CLIENT, type LogKind, nodeOf } from "../../../runtime/role.ts";
-import type { Profile } from "../profiles.ts";
+import type { NodeRole, Profile } from "../profiles.ts";
 import { seedMsisdn, shardOf } from "../rows.ts";
 import { type Composition, namesOf } from "../start.ts";
 import { Acts } from "./acts.ts";
@@ -66,14 +66,16 @@ function watch(input: ClusterConsoleInput): Watched {
   const names = profile.nodes.map(({ name }) => name);
   const timeoutMs = profile.settings.transactionTimeoutMs + REQUEST_MARGIN_MS;
   const down = () => cluster.nodes().filter(({ up }) => !up).map(({ name }) => name);
-  const gateways = namesOf(profile, "gateway");
+  const present = (role: NodeRole) => {
+    const absent = down();
+    return namesOf(profile, role).filter((name) => !absent.includes(name));
+  };
   const acts = new Acts({
     publicKey,
-    edges: () => {
-      const absent = down();
-      return gateways.filter((name) => !absent.includes(name));
-    },
-    ask: (edge, request) => system.ask(`${edge}/gateway`, "request", request, timeoutMs),
+    edges: () => present("gateway"),
+    coordinators: () => present("coordinator").map((name) => `${name}/coordinator`),
+    ask: (role, type, body) => system.ask(role, type, body, timeoutMs),
+    observed: async (work) => ({ value: await work() }),
     order: (order) => cluster.order(order),
     log: audit,
   });

@@ -141,18 +141,46 @@ export interface LogEntry {
   readonly transaction?: string;
 }
 
-/** Something that happened to a machine: the same fields as a line of a trace file has. */
-export interface TraceEvent {
-  readonly n: number;
-  /** Milliseconds: since 1970 where it is live, virtual in a trace of the simulator. */
-  readonly t: number;
-  readonly from: string;
-  readonly to: string;
-  readonly type: string;
-  readonly state_before: string;
-  readonly state_after: string;
-  readonly note: string;
+/** What happened in one transaction. */
+export interface Story {
+  readonly transaction: string;
+  /** Addresses of all who took part, clients first. */
+  readonly lanes: readonly string[];
+  /** In the order in which things happened. Times in ms since the first. */
+  readonly steps: readonly StoryStep[];
 }
+
+/** One thing that happened. */
+export type StoryStep =
+  | {
+    readonly what: "message";
+    readonly at: number;
+    readonly from: string;
+    readonly to: string;
+    readonly type: string;
+    /** When it was handled; undefined if it never was, or nobody saw it. */
+    readonly arrived?: number;
+    /** A link lost it. */
+    readonly lost?: boolean;
+  }
+  | {
+    readonly what: "state";
+    readonly at: number;
+    readonly who: string;
+    readonly event: string;
+    readonly before: string;
+    readonly after: string;
+  }
+  | {
+    readonly what: "record";
+    readonly at: number;
+    readonly who: string;
+    readonly type: string;
+    /** Whether something waits for it to be on disk. */
+    readonly forced: boolean;
+    /** When it was on disk; undefined if it is not yet. */
+    readonly durable?: number;
+  };
 
 /** What is different. */
 export type Change =

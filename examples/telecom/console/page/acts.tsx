@@ -18,6 +18,8 @@ export type Act = (method: string, params: Readonly<Record<string, unknown>>) =>
 export interface Outcome {
   readonly kind: "busy" | "success" | "warning" | "failure";
   readonly text: string;
+  /** The transaction it was, if it was one. */
+  readonly transaction?: string;
 }
 
 /** What every panel is given. */
@@ -26,6 +28,8 @@ export interface PanelProps {
   readonly down: readonly string[];
   readonly links: readonly LinkState[];
   readonly act: Act;
+  /** Opens a transaction. */
+  readonly open: (transaction: string) => void;
 }
 
 /** The panels, one at a time. */
@@ -90,10 +94,23 @@ export function useOutcome(): [
 }
 
 /** Shows an outcome, and reads it out. */
-export function Said({ outcome }: { readonly outcome: Outcome | undefined }): JSX.Element {
+export function Said({ outcome, open }: {
+  readonly outcome: Outcome | undefined;
+  readonly open?: (transaction: string) => void;
+}): JSX.Element {
+  const { kind = "none", text = "", transaction } = outcome ?? {};
   return (
-    <p class={`outcome ${outcome?.kind ?? "none"}`} role="status">
-      {outcome?.text ?? ""}
+    <p class={`outcome ${kind}`} role="status">
+      {text}
+      {transaction !== undefined && open !== undefined && (
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => open(transaction)}
+        >
+          Sequence diagram
+        </button>
+      )}
     </p>
   );
 }

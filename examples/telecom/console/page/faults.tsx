@@ -52,7 +52,7 @@ export function Faults({ topology, down, act, links }: PanelProps): JSX.Element 
   );
 }
 
-interface ButtonProps extends PanelProps {
+interface ButtonProps extends Omit<PanelProps, "open"> {
   readonly run: Run;
   readonly target: string;
 }

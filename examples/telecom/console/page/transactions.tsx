@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { Field, type PanelProps, Said, useOutcome } from "./acts.tsx";
+import { Field, type Outcome, type PanelProps, Said, useOutcome } from "./acts.tsx";
 import { amountOf, counted } from "./words.ts";
 
 /** The panel. */
@@ -24,7 +24,7 @@ export function Money(props: PanelProps): JSX.Element {
 /** Nobody can hold this and less at the same time: whoever is asked for it votes no. */
 const IMPOSSIBLE = { min: 2, max: 1 };
 
-function Commit({ topology, down, act }: PanelProps): JSX.Element {
+function Commit({ topology, down, act, open }: PanelProps): JSX.Element {
   const keepers = topology.nodes.filter(({ subscriber }) => subscriber !== undefined);
   const [left, setLeft] = useState<readonly string[]>([]);
   const [refuser, setRefuser] = useState(keepers[0]?.name ?? "");
@@ -45,18 +45,14 @@ function Commit({ topology, down, act }: PanelProps): JSX.Element {
   });
   const execute = () =>
     run(`Asking ${names.join(", ")} to vote…`, async () => {
-      await act("account.batch", batch(false));
-      return { kind: "success", text: `Transaction COMMITTED on ${names.join(", ")}` };
+      return told(await act("account.batch", batch(false)) as Transacted, `on ${names.join(", ")}`);
     });
   const abort = () =>
     run(`Asking ${names.join(", ")} to vote; ${says} will say no…`, async () => {
-      try {
-        await act("account.batch", batch(true));
-      } catch (error) {
-        const text = `Transaction ABORTED, rolled back everywhere: ${(error as Error).message}`;
-        return { kind: "failure", text };
-      }
-      return { kind: "warning", text: `It committed although ${says} was to refuse` };
+      return told(
+        await act("account.batch", batch(true)) as Transacted,
+        `although ${says} refused`,
+      );
     });
   return (
     <fieldset>
@@ -102,9 +98,24 @@ function Commit({ topology, down, act }: PanelProps): JSX.Element {
           Abort transaction
         </button>
       </div>
-      <Said outcome={outcome} />
+      <Said outcome={outcome} open={open} />
     </fieldset>
   );
+}
+
+/** What came of a transaction; see `Transacted` of the server. */
+interface Transacted {
+  readonly outcome: "committed" | "aborted";
+  readonly transaction?: string;
+  readonly reason?: string;
+}
+
+function told({ outcome, transaction, reason }: Transacted, where: string): Outcome {
+  const id = transaction === undefined ? {} : { transaction };
+  if (outcome === "committed") {
+    return { kind: "success", text: `Transaction COMMITTED ${where}`, ...id };
+  }
+  return { kind: "failure", text: `Transaction ABORTED, rolled back everywhere: ${reason}`, ...id };
 }
 
 interface Balance {
@@ -112,7 +123,7 @@ interface Balance {
   readonly balance: number;
 }
 
-function Transfer({ topology, act }: PanelProps): JSX.Element {
+function Transfer({ topology, act, open }: PanelProps): JSX.Element {
   const known = topology.nodes.flatMap(({ subscriber }) => subscriber ?? []);
   const [from, setFrom] = useState(known[0] ?? "");
   const [to, setTo] = useState(known[1] ?? known[0] ?? "");
@@ -121,12 +132,21 @@ function Transfer({ topology, act }: PanelProps): JSX.Element {
   const transfer = () =>
     run("Moving the money…", async () => {
       const idempotencyKey = `console-${crypto.randomUUID()}`;
-      await act("account.transfer", { from, to, amount: Number(amount), idempotencyKey });
+      const done = await act("account.transfer", {
+        from,
+        to,
+        amount: Number(amount),
+        idempotencyKey,
+      }) as Transacted;
+      if (done.outcome === "aborted") return told(done, "");
       const { accounts } = await act("account.balances", { subscribers: [from, to] }) as {
         accounts: readonly Balance[];
       };
-      const told = accounts.map(({ subscriber, balance }) => `${subscriber} has ${cents(balance)}`);
-      return { kind: "success", text: `${cents(Number(amount))} moved: ${told.join(", ")}` };
+      const balances = accounts.map(({ subscriber, balance }) =>
+        `${subscriber} has ${cents(balance)}`
+      );
+      const text = `${cents(Number(amount))} moved: ${balances.join(", ")}`;
+      return { ...told(done, ""), text };
     });
   return (
     <fieldset>
@@ -167,7 +187,7 @@ function Transfer({ topology, act }: PanelProps): JSX.Element {
           {known.map((each) => <option key={each} value={each} />)}
         </datalist>
       </form>
-      <Said outcome={outcome} />
+      <Said outcome={outcome} open={open} />
     </fieldset>
   );
 }
