@@ -27,6 +27,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { CoordinatorEffects } from "./coordinator_effects.ts";
 import {
@@ -62,6 +63,7 @@ export const coordinatorRole: RoleDefinition<CoordinatorConfig> = defineRole({
 
 class Coordinator implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #instances: Instances<CoordinatorFacts, CoordinatorEvent>;
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;

@@ -22,6 +22,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { isIndex, isRecord } from "./guards.ts";
 
 /** Configuration of a deadlock detector. */
@@ -71,6 +72,7 @@ export const detectorRole: RoleDefinition<DetectorConfig> = defineRole({
 
 class DeadlockDetector implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #graph = new WaitForGraph();
   readonly #suspicions: Instances<Suspicion, DetectorEvent>;
   readonly #counts = { deadlocks: 0, victims: 0, phantoms: 0, dropped: 0 };

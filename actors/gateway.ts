@@ -15,6 +15,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
@@ -121,6 +122,7 @@ export function gatewayRole(
 class GatewayRole implements Role, Gateway {
   readonly cache: EdgeCache;
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #application: GatewayApplication;
   readonly #caller: Caller;
   readonly #latency = new Histogram();

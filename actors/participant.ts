@@ -20,6 +20,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { Audit } from "./audit.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { Executor } from "./executor.ts";
@@ -58,6 +59,7 @@ export function participantRole<Op>(ledger: Ledger<Op>): RoleDefinition<Particip
 
 class Participant<Op> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #locks: Locks = new Locks(() => this.#waits.contended());
   readonly #waits: WaitReports;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;

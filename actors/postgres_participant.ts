@@ -20,6 +20,7 @@ import {
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
+import { aboutTransaction } from "./about.ts";
 import { Decisions } from "./participant_decisions.ts";
 import {
   bareFacts,
@@ -71,6 +72,7 @@ class Stopped extends Error {}
 
 class PostgresParticipant implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly about = aboutTransaction;
   readonly #database: PostgresDatabase;
   readonly #branches: PostgresBranches;
   readonly #instances: Instances<ParticipantFacts, ParticipantEvent>;

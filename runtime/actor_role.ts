@@ -10,13 +10,17 @@ import {
   type AnyStateMachine,
   createActor,
   type EventObject,
+  type InspectionEvent,
+  type Subscription,
 } from "xstate";
 import type { ActorDefinition, PerformAction } from "./actor.ts";
 import { effectsOf, eventTypesOf } from "./actor_effects.ts";
 import { encode, type Envelope } from "./codec.ts";
 import { describeValue, type Effect } from "./engine.ts";
 import type { DeadLetterReason } from "./ports.ts";
+import type { Lives } from "./instances.ts";
 import type { MessageHandler, Role, Services } from "./role.ts";
+import { SingleLife } from "./single_life.ts";
 import type { Timer } from "./timers.ts";
 
 const SNAPSHOT = "snapshot";
@@ -26,12 +30,17 @@ const LAST_WORDS_MS = 1;
 /** A machine at work as a role. */
 export class MachineActor<M extends AnyStateMachine, C> implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
+  readonly lives: Lives;
   readonly #machine: AnyStateMachine;
   #actor: AnyActor | undefined;
   #cause: Envelope | undefined;
   #failure: Error | undefined;
   /** What the present event has led to, while someone looks on. */
   #effects: Effect[] = [];
+  /** While someone looks on. */
+  #following: Subscription | undefined;
+  /** The state they saw last. */
+  #seen = "";
   /** Within a turn of the host: it need not be woken. */
   #inTurn = false;
 
@@ -51,6 +60,8 @@ export class MachineActor<M extends AnyStateMachine, C> implements Role {
       ] as const;
     });
     this.#machine = machine.provide({ actions: Object.fromEntries(actions) } as never);
+    const look = () => this.#actor?.getSnapshot() as AnyMachineSnapshot | undefined;
+    this.lives = new SingleLife(machine, services.address, look);
     const types = [...new Set([...eventTypesOf(machine), ...Object.keys(accepts)])];
     const reserved = types.filter((type) => type.startsWith("$"));
     if (reserved.length > 0) {
@@ -107,6 +118,7 @@ export class MachineActor<M extends AnyStateMachine, C> implements Role {
 
   #within(work: () => void): void {
     this.#inTurn = true;
+    this.#follow();
     try {
       work();
     } finally {
@@ -142,16 +154,35 @@ export class MachineActor<M extends AnyStateMachine, C> implements Role {
       return this.#refuse("unknownType", envelope, `unhandled: ${event.type} in state ${state}`);
     }
     this.#cause = envelope;
-    this.#effects = [];
     try {
       this.#within(() => actor.send(event));
     } finally {
       this.#cause = undefined;
     }
     if (this.#failure !== undefined) this.services.fail(envelope, `failed in state ${state}`);
+  }
+
+  /** Follows the actor while someone looks on: timers and its children move it too. */
+  #follow(): void {
+    const wanted = this.services.observe() !== undefined;
+    if (wanted === (this.#following !== undefined)) return;
+    this.#following?.unsubscribe();
+    this.#following = undefined;
+    if (!wanted) return;
+    this.#seen = this.#describe();
+    this.#effects = [];
+    this.#following = this.#actor!.system.inspect((event) => this.#followed(event));
+  }
+
+  #followed(inspected: InspectionEvent): void {
+    if (inspected.type !== "@xstate.snapshot" || inspected.actorRef !== this.#actor) return;
+    const { event, snapshot } = inspected;
+    const before = this.#seen, effects = this.#effects;
+    this.#seen = describeValue((snapshot as AnyMachineSnapshot).value);
+    this.#effects = [];
     const { address } = this.services;
     const look = this.services.observe();
-    look?.(this.#machine.id, address, event, state, this.#describe(), this.#effects);
+    look?.(this.#machine.id, address, event, before, this.#seen, effects, this.lives, snapshot);
   }
 
   #refuse(reason: DeadLetterReason, envelope: Envelope, why: string): void {

@@ -84,6 +84,8 @@ export interface Outgoing {
   readonly bytes: Uint8Array;
   /** What it carries besides its body. */
   readonly metadata?: Metadata | undefined;
+  /** What it is about, for those who look on; it does not travel. */
+  readonly about?: string | undefined;
 }
 
 /** A frame or body that cannot be read; becomes a dead letter. */

@@ -14,7 +14,10 @@ export class DeadLetters {
   readonly #counts: Partial<Record<DeadLetterReason, number>> = {};
 
   /** @param state tells the state of the role at the moment */
-  constructor(private readonly state: () => string, private readonly witness?: Witness) {}
+  constructor(
+    private readonly state: () => string,
+    private readonly witness?: () => Witness | undefined,
+  ) {}
 
   /** Adds one, or `count` of a kind. */
   add(
@@ -25,7 +28,7 @@ export class DeadLetters {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + count;
     const letter = { reason, to, from, type, state: this.state() };
     this.#last.push(letter);
-    this.witness?.dead(letter, count);
+    this.witness?.()?.dead(letter, count);
     if (this.#last.length > KEPT) this.#last.shift();
   }
 

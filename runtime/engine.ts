@@ -6,6 +6,7 @@
  * @module
  */
 import { type AnyActorLogic, initialTransition, transition } from "xstate";
+import type { Lives } from "./instances.ts";
 import { exact, StepMemory } from "./step_memory.ts";
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "./xstate_types.ts";
 
@@ -53,6 +54,10 @@ export interface Engine<S> {
   done(state: S): boolean;
   /** XState's own view of a state. */
   snapshot(state: S): AnyMachineSnapshot;
+  /** The machine it steps, as long as nothing stands in for it. */
+  readonly machine?: AnyStateMachine;
+  /** Registries of what it steps, for those who look on. */
+  readonly lives?: Set<Lives>;
 }
 
 interface Action {
@@ -97,8 +102,9 @@ export function describeValue(value: unknown): string {
 /** Asks XState for every step. For machines whose context is large. */
 export class LiveEngine implements Engine<AnyMachineSnapshot> {
   readonly id: string;
+  readonly lives: Set<Lives> = new Set();
   /** An engine for one machine. */
-  constructor(private readonly machine: AnyStateMachine) {
+  constructor(readonly machine: AnyStateMachine) {
     this.id = machine.id;
   }
 
@@ -151,6 +157,7 @@ const MAX_STEPS = 1_000_000;
  */
 export class TableEngine implements Engine<number> {
   readonly id: string;
+  readonly lives: Set<Lives> = new Set();
   readonly #live: LiveEngine;
   readonly #states: Entry[] = [];
   readonly #index = new Map<string, number>();
@@ -158,7 +165,7 @@ export class TableEngine implements Engine<number> {
   #known = 0;
 
   /** An engine for one machine, with an empty table. */
-  constructor(machine: AnyStateMachine) {
+  constructor(readonly machine: AnyStateMachine) {
     this.id = machine.id;
     this.#live = new LiveEngine(machine);
   }

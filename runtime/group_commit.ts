@@ -6,6 +6,7 @@
  */
 import type { Clock, Store } from "./ports.ts";
 import type { Timer, Timers } from "./timers.ts";
+import type { Witness } from "./witness.ts";
 
 /** Lazy records wait this long for a forced one to travel with. */
 const LAZY_COMMIT_MS = 50;
@@ -23,6 +24,7 @@ export class GroupCommit {
     private readonly openPort: () => Store,
     private readonly timers: Timers,
     private readonly clock: Clock,
+    private readonly witness: () => Witness | undefined = () => undefined,
   ) {}
 
   /** Opens the store, once. */
@@ -45,11 +47,13 @@ export class GroupCommit {
     const number = this.#store.append(record);
     if (durable !== undefined) this.#waits.push({ number, durable });
     if (forced) this.#forced = true;
+    this.witness()?.journaled?.(record, number, forced);
   }
 
   /** Tells those whose records have become durable. */
   deliver(): void {
     if (this.#store === undefined) return;
+    this.witness()?.durable?.(this.#store.durable);
     while (this.#waits.length > 0 && this.#waits[0]!.number <= this.#store.durable) {
       this.#waits.shift()!.durable();
     }

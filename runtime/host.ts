@@ -15,6 +15,7 @@ import { type Engine, engineFor, type EngineKind } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { HostHooks, TurnResult } from "./host_hooks.ts";
 import type { Observer } from "./instances.ts";
+import { Onlookers } from "./onlookers.ts";
 import { isOversized, Outbox, type Traffic } from "./outbox.ts";
 import { LOG, LOST_TAIL, PeerLogs } from "./peer_logs.ts";
 import type { Address, DeadLetterReason, Ports, SendResult, Store } from "./ports.ts";
@@ -46,6 +47,8 @@ export class Host implements Services {
   readonly node: string;
   /** Fired in turns. */
   readonly timers: Timers = new Timers();
+  /** Attached and detached while it runs. */
+  readonly onlookers: Onlookers;
   readonly #outbox: Outbox;
   readonly #role: Role;
   readonly #life: RoleLife;
@@ -57,7 +60,6 @@ export class Host implements Services {
   readonly #traffic: Traffic = { sent: 0, delivered: 0, dropped: 0, duplicated: 0 };
   #blockedTurns = 0;
   #turning = false;
-  #observer: Observer | undefined;
 
   /** Creates the role; nothing of it runs before the first turn. */
   constructor(
@@ -68,9 +70,11 @@ export class Host implements Services {
     private readonly hooks: HostHooks,
   ) {
     this.node = nodeOf(address);
-    this.#dead = new DeadLetters(() => this.state, hooks.witness);
+    const parts = { life: () => this.#life.lives, role: () => this.#role };
+    const onlookers = this.onlookers = new Onlookers(hooks.witness, parts);
+    this.#dead = new DeadLetters(() => this.state, onlookers.seen);
     this.#asks = new Asks(ports.transport.incarnation, this.timers);
-    this.#journal = new GroupCommit(ports.openStore, this.timers, ports.clock);
+    this.#journal = new GroupCommit(ports.openStore, this.timers, ports.clock, onlookers.seen);
     this.#outbox = new Outbox(
       address,
       ports,
@@ -80,18 +84,18 @@ export class Host implements Services {
         this.#dead.add(reason, { ...envelope, from: this.address });
       },
       undefined,
-      hooks.witness,
+      onlookers.seen,
       () => this.#peerLogs.own,
     );
     this.#arrivals = new Arrivals(address, ports, this.timers, this.#dead, (envelope, body) => {
-      hooks.witness?.delivered(envelope);
+      onlookers.witness?.delivered(envelope, body);
       this.#dispatch(envelope, body);
-      hooks.witness?.handled();
+      onlookers.witness?.handled();
     });
     this.#role = definition.create(this, config as never);
     this.#life = new RoleLife({
       address,
-      observe: () => this.#observer,
+      observe: onlookers.looking,
       role: this.#role,
       journal: this.#journal,
       timers: this.timers,
@@ -144,18 +148,14 @@ export class Host implements Services {
     this.hooks.log(kind, text);
   }
   engine(machine: AnyStateMachine, kind: EngineKind = "table"): Engine<unknown> {
-    return this.hooks.engine?.(machine, kind) ?? engineFor(machine, kind);
+    return this.onlookers.sees(this.hooks.engine?.(machine, kind) ?? engineFor(machine, kind));
   }
   observe(): Observer | undefined {
-    return this.#observer;
+    return this.onlookers.observer;
   }
-  /** Attaches or detaches an onlooker. */
-  setObserver(observer: Observer | undefined): void {
-    this.#observer = observer;
-  }
-
   send(to: Address, type: string, body: unknown, options: SendOptions = {}): SendResult {
-    const outgoing: Outgoing = { to, type, bytes: encode(body), metadata: options.metadata };
+    const about = this.onlookers.witness?.about?.(body), { metadata } = options;
+    const outgoing: Outgoing = { to, type, bytes: encode(body), metadata, about };
     this.wake();
     return this.#outbox.add(outgoing, options.urgent ?? false);
   }

@@ -7,7 +7,7 @@
 import { ChurnMap } from "./churn_map.ts";
 import type { Effect, Engine, Step, TimerChange } from "./engine.ts";
 import type { Timer, Timers } from "./timers.ts";
-import type { EventObject } from "./xstate_types.ts";
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "./xstate_types.ts";
 
 /** One life of a machine. `facts` is the host's record of it. */
 export interface Instance<F> {
@@ -35,15 +35,42 @@ interface Turn<F> {
 /** Performs one named effect for an instance. */
 export type Perform<F> = (instance: Instance<F>, params: never) => void;
 
+/** The lives of one machine in a role, as those see them who look on. */
+export interface Lives extends Iterable<Instance<unknown>> {
+  /** Id of the machine. */
+  readonly id: string;
+  /** The machine, where it is known. */
+  readonly machine: AnyStateMachine | undefined;
+  /** How many are alive. */
+  readonly size: number;
+  /** The living instance of a key. */
+  get(key: string): Instance<unknown> | undefined;
+  /** How many are in each state. */
+  census(): Record<string, number>;
+  /** The state of an instance, as text. */
+  describe(instance: Instance<unknown>): string;
+  /** XState's own view of the state of an instance. */
+  snapshot(state: unknown): AnyMachineSnapshot;
+}
+
 /** Called after each step, for those who look on. */
-export type Observer = (
-  machine: string,
-  key: string,
-  event: EventObject,
-  before: string,
-  after: string,
-  effects: readonly Effect[],
-) => void;
+export interface Observer {
+  /** An event took an instance from a state to another; `state` is what {@link Lives} knows. */
+  (
+    machine: string,
+    key: string,
+    event: EventObject,
+    before: string,
+    after: string,
+    effects: readonly Effect[],
+    lives?: Lives,
+    state?: unknown,
+  ): void;
+  /** A life began: its first step has no event. */
+  readonly began?: (lives: Lives, key: string, state: unknown, effects: readonly Effect[]) => void;
+  /** A life ended, in that state. */
+  readonly ended?: (lives: Lives, key: string, state: unknown) => void;
+}
 
 /** What a registry needs of its host. */
 export interface InstancesOptions<F> {
@@ -65,7 +92,7 @@ export interface InstancesOptions<F> {
 export class Instances<
   F,
   E extends EventObject = EventObject,
-> {
+> implements Lives {
   readonly #byKey = new ChurnMap<string, Life<F>>();
   readonly #options: InstancesOptions<F>;
   // An effect may give its own or another instance an event: that one waits for its turn, so
@@ -76,6 +103,17 @@ export class Instances<
   /** A registry without instances. */
   constructor(options: InstancesOptions<F>) {
     this.#options = options;
+    options.engine.lives?.add(this);
+  }
+
+  /** Id of the machine. */
+  get id(): string {
+    return this.#options.engine.id;
+  }
+
+  /** The machine, if its engine tells. */
+  get machine(): AnyStateMachine | undefined {
+    return this.#options.engine.machine;
   }
 
   /** How many are alive. */
@@ -127,6 +165,9 @@ export class Instances<
   #turn(life: Life<F>, event: EventObject | undefined, first: Step<unknown> | undefined): void {
     if (!life.alive) return; // It ended while this waited.
     const step = first ?? this.#move(life, event!);
+    if (first !== undefined) {
+      this.#options.observe?.()?.began?.(this, life.key, first.state, first.effects);
+    }
     this.#perform(life, step.effects, step.timers);
     this.#finish(life);
   }
@@ -145,6 +186,8 @@ export class Instances<
         engine.describe(before),
         engine.describe(step.state),
         step.effects,
+        this,
+        step.state,
       );
     }
     return step;
@@ -186,6 +229,7 @@ export class Instances<
   }
 
   #remove(life: Life<F>): void {
+    this.#options.observe?.()?.ended?.(this, life.key, life.state);
     for (const { timer } of life.timers) this.#options.timers.cancel(timer);
     life.timers.length = 0;
     life.alive = false;
@@ -211,6 +255,11 @@ export class Instances<
   /** The state of an instance, as text. */
   describe(instance: Instance<F>): string {
     return this.#options.engine.describe(instance.state);
+  }
+
+  /** XState's own view of a state. */
+  snapshot(state: unknown): AnyMachineSnapshot {
+    return this.#options.engine.snapshot(state);
   }
 
   /** Ends all lives without a word: the role is going. */

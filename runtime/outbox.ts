@@ -91,7 +91,7 @@ export class Outbox {
     private readonly traffic: Traffic,
     private readonly dead: (reason: DeadLetterReason, envelope: Outgoing) => void,
     private readonly limits: OutboxLimits = LIMITS,
-    private readonly witness?: Witness,
+    private readonly witness: () => Witness | undefined = () => undefined,
     private readonly log: () => LogLength | undefined = () => undefined,
   ) {}
 
@@ -200,7 +200,7 @@ export class Outbox {
       if (limited) links.setBusyUntil(own, destination.node, fate.busyUntil);
       this.traffic.sent += envelopes.length;
       destination.sent += envelopes.length;
-      this.witness?.sent(destination.role, envelopes, fate.due.length);
+      this.witness()?.sent(destination.role, envelopes, fate.due.length);
       if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
       if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;
       if (fate.due.length === 0) this.#free(lane, envelopes);

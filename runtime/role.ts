@@ -6,7 +6,7 @@
  */
 import type { Envelope, Metadata } from "./codec.ts";
 import type { Engine, EngineKind } from "./engine.ts";
-import type { Observer } from "./instances.ts";
+import type { Lives, Observer } from "./instances.ts";
 import type {
   Address,
   Clock,
@@ -112,6 +112,10 @@ export interface Role {
   persist?(): void;
   /** Lets go of what it holds. */
   stop?(): void | Promise<void>;
+  /** What a message or a journal record is about, such as a transaction, for those who look on. */
+  about?(content: unknown): string | undefined;
+  /** The life of its one machine, if it is a live XState actor. */
+  readonly lives?: Lives;
   /** Figures for metrics; must survive CBOR. */
   stats?(): Readonly<Record<string, unknown>>;
 }

@@ -8,10 +8,11 @@ import { type AnyActorRef, createActor } from "xstate";
 import type { Envelope } from "./codec.ts";
 import type { Effect } from "./engine.ts";
 import type { GroupCommit } from "./group_commit.ts";
-import type { Observer } from "./instances.ts";
+import type { Lives, Observer } from "./instances.ts";
 import type { Address } from "./ports.ts";
 import type { Role } from "./role.ts";
 import { type RoleEvent, roleMachine } from "./role_machine.ts";
+import { SingleLife } from "./single_life.ts";
 import type { Timers } from "./timers.ts";
 
 /** How often draining and flushing ask whether all is done. */
@@ -47,6 +48,8 @@ export interface LifeParts {
 export class RoleLife {
   readonly #parts: LifeParts;
   readonly #actor: AnyActorRef;
+  /** For those who look on. */
+  readonly lives: Lives;
   readonly #effects: (Effect & { readonly perform: () => unknown })[] = [];
   readonly #starters: Envelope[] = [];
   readonly #drainers: Envelope[] = [];
@@ -74,6 +77,7 @@ export class RoleLife {
     // Without an error observer XState rethrows in a macrotask and takes the process along.
     this.#actor.subscribe({ error: (error: unknown) => this.crash(error) });
     this.#actor.start();
+    this.lives = new SingleLife(roleMachine, parts.address, () => this.#actor.getSnapshot());
   }
 
   /** State of the chart. */
@@ -98,7 +102,8 @@ export class RoleLife {
     this.#actor.send(event);
     const effects = this.#effects.splice(0);
     const { address, observe } = this.#parts;
-    observe()?.(roleMachine.id, address, event, before, this.state, effects);
+    const after = this.#actor.getSnapshot();
+    observe()?.(roleMachine.id, address, event, before, this.state, effects, this.lives, after);
     for (const { perform } of effects) perform();
   }
 

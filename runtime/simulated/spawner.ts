@@ -215,7 +215,7 @@ export class SimulatedSpawner implements Spawner {
         this.#forget(gone);
       },
     });
-    process.host.setObserver(onlooker.observe?.(address));
+    process.host.onlookers.set(onlooker.observe?.(address));
     process.host.discardOldMail();
     this.#processes.set(address, process);
     switchboard.setRuns(slot, true);

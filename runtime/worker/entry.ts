@@ -6,6 +6,8 @@
 /// <reference lib="deno.worker" />
 import { Host } from "../host.ts";
 import { Inbox } from "../inbox.ts";
+import type { Filter } from "../inspection/filter.ts";
+import { Overseer } from "../inspection/overseer.ts";
 import { nodeOf, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
@@ -15,6 +17,9 @@ import { SqliteStore } from "./sqlite_store.ts";
 import { Directory, WorkerTransport } from "./transport.ts";
 
 const directory = new Directory();
+let overseer: Overseer | undefined;
+/** Of an onlooker that came before there was anything to look at. */
+let filter: Filter | undefined;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -50,11 +55,16 @@ async function run(init: Init): Promise<void> {
     usage: threadUsage,
     ended: (error) => {
       loop.driver?.stop();
+      overseer?.close();
       tell({ kind: "ended", error: error === undefined ? undefined : error.stack });
       // Let the last frames and this message leave first.
       setTimeout(() => self.close(), 0);
     },
   });
+  overseer = new Overseer(host, (batch) => {
+    self.postMessage({ kind: "batch", batch } satisfies FromWorker, [batch.rows.buffer]);
+  });
+  if (filter !== undefined) overseer.watch(filter);
   host.discardOldMail();
   // From here on mail is for this incarnation, unless it was fenced while it started.
   if (switchboard.incarnation(init.slot) === init.incarnation) switchboard.setRuns(init.slot, true);
@@ -63,7 +73,21 @@ async function run(init: Init): Promise<void> {
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   const message = event.data;
-  if (message.kind === "directory") return directory.add(message.entry);
+  switch (message.kind) {
+    case "directory":
+      return directory.add(message.entry);
+    case "watch":
+      filter = message.filter;
+      return overseer?.watch(filter);
+    case "taken":
+      return overseer?.taken(message.number);
+    case "question":
+      return tell({
+        kind: "answer",
+        call: message.call,
+        answer: overseer?.answer(message.question),
+      });
+  }
   // Granted to the spawner when this worker is gone, however it goes.
   locks().request(message.lock, () => {
     tell({ kind: "locked" });

@@ -3,6 +3,9 @@
  *
  * @module
  */
+import type { Batch } from "../inspection/batch.ts";
+import type { Filter } from "../inspection/filter.ts";
+import type { Question } from "../inspection/questions.ts";
 import type { Address } from "../ports.ts";
 import type { LogKind } from "../role.ts";
 import type { DirectoryEntry } from "./transport.ts";
@@ -28,11 +31,20 @@ export interface Init {
 }
 
 /** To a worker. */
-export type ToWorker = Init | { readonly kind: "directory"; readonly entry: DirectoryEntry };
+export type ToWorker =
+  | Init
+  | { readonly kind: "directory"; readonly entry: DirectoryEntry }
+  /** Attaches a probe or changes its filter; without a filter, detaches it. */
+  | { readonly kind: "watch"; readonly filter: Filter | undefined }
+  /** The hub has taken all batches up to this number. */
+  | { readonly kind: "taken"; readonly number: number }
+  | { readonly kind: "question"; readonly call: number; readonly question: Question };
 
 /** From a worker. */
 export type FromWorker =
   | { readonly kind: "locked" }
   | { readonly kind: "ready" }
+  | { readonly kind: "batch"; readonly batch: Batch }
+  | { readonly kind: "answer"; readonly call: number; readonly answer: unknown }
   | { readonly kind: "log"; readonly level: LogKind; readonly text: string }
   | { readonly kind: "ended"; readonly error: string | undefined };

@@ -5,6 +5,7 @@
  * @module
  */
 import { MAX_FRAME_BYTES } from "../codec.ts";
+import type { InspectionHub } from "../inspection/hub.ts";
 import { allocateInbox, Inbox, INBOX_SIZE, type InboxSize } from "../inbox.ts";
 import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
@@ -12,6 +13,7 @@ import type { LogKind } from "../role.ts";
 import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
 import { ProcessClock } from "./environment.ts";
 import type { FromWorker, Init, ToWorker } from "./messages.ts";
+import { WorkerStation } from "./station.ts";
 import { Directory, type DirectoryEntry } from "./transport.ts";
 
 /** How long a worker may take to import its role. */
@@ -31,6 +33,8 @@ export interface WorkerSpawnerOptions {
   readonly inboxSize?: InboxSize;
   /** What roles log. Default: nothing. */
   readonly log?: (address: Address, level: LogKind, text: string) => void;
+  /** Where onlookers attach. Default: nowhere. */
+  readonly inspection?: InspectionHub;
   /** URL of the script workers run; for tests and bundles. */
   readonly entry?: URL;
 }
@@ -40,6 +44,7 @@ interface Running {
   readonly address: Address;
   readonly slot: number;
   readonly memory: SharedArrayBuffer;
+  readonly station: WorkerStation;
   /** Waits no longer for a word of it. */
   readonly abandon: () => void;
   /** Counted as lost. */
@@ -124,13 +129,15 @@ export class WorkerSpawner implements Spawner {
       type: "module",
       name: spec.address,
     });
-    const { locked, ready, reason, dismiss, abandon } = this.#listen(spec.address, worker);
     const { address } = spec;
+    const station = new WorkerStation(address, incarnation, worker);
+    const { locked, ready, reason, dismiss, abandon } = this.#listen(station, worker);
     const running: Running = {
       worker,
       address,
       slot,
       memory,
+      station,
       abandon,
       lost: false,
       patience: undefined,
@@ -155,6 +162,7 @@ export class WorkerSpawner implements Spawner {
       lock: `trunkline:${this.#session}:${slot}:${incarnation}`,
     };
     worker.postMessage(init);
+    this.options.inspection?.began(station);
     const exited = this.#watch(running, init.lock, locked, reason);
     this.#watches.add(exited);
     exited.finally(() => this.#watches.delete(exited));
@@ -179,7 +187,8 @@ export class WorkerSpawner implements Spawner {
   }
 
   /** Listens to a worker's control messages. */
-  #listen(address: Address, worker: Worker): Listening {
+  #listen(station: WorkerStation, worker: Worker): Listening {
+    const { address } = station;
     let reason = "exited without a word";
     let timer: ReturnType<typeof setTimeout> | undefined;
     const locked = Promise.withResolvers<void>();
@@ -190,6 +199,8 @@ export class WorkerSpawner implements Spawner {
       );
       worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
         if (data.kind === "log") return this.options.log?.(address, data.level, data.text);
+        if (data.kind === "batch") return this.options.inspection?.take(data.batch);
+        if (data.kind === "answer") return station.answered(data.call, data.answer);
         if (data.kind === "locked") return locked.resolve();
         if (data.kind === "ready") return resolve();
         reason = data.error ?? "stopped";
@@ -220,7 +231,13 @@ export class WorkerSpawner implements Spawner {
     await locked; // Asked for earlier, the lock would be ours.
     await locks.request(lock, () => Promise.resolve());
     this.#forget(running);
+    this.#gone(running, reason());
     return reason();
+  }
+
+  #gone({ address, station }: Running, reason: string): void {
+    station.close();
+    this.options.inspection?.ended(address, station.incarnation, reason);
   }
 
   #forget(running: Running): void {
@@ -261,6 +278,7 @@ export class WorkerSpawner implements Spawner {
     this.#entries.delete(address);
     worker.terminate(); // Ends it at its next yield, if ever.
     running.patience = setTimeout(() => this.#lose(running), LOST_AFTER_MS);
+    this.#gone(running, "replaced");
   }
 
   #lose(running: Running): void {

@@ -6,6 +6,8 @@
  */
 import { Host } from "../host.ts";
 import { Inbox } from "../inbox.ts";
+import { InspectionHub } from "../inspection/hub.ts";
+import { Overseer } from "../inspection/overseer.ts";
 import { LOCAL_LINK } from "../link_model.ts";
 import type { Address, LinkParameters, RoleSpec, SendResult, Spawned } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
@@ -46,6 +48,8 @@ export class WorkerSystem implements AsyncDisposable {
     readonly switchboard: Switchboard,
     readonly spawner: WorkerSpawner,
     readonly host: Host,
+    /** Where onlookers attach, and detach, while all of it runs. */
+    readonly inspection: InspectionHub,
     private readonly driver: Driver,
   ) {}
 
@@ -62,13 +66,14 @@ export class WorkerSystem implements AsyncDisposable {
       switchboard.connect(from, to, parameters);
     }
     const log = options.log ?? (() => {});
-    const spawner = new WorkerSpawner({ switchboard, seed, log });
+    const clock = new ProcessClock();
+    const inspection = new InspectionHub(() => clock.now());
+    const spawner = new WorkerSpawner({ switchboard, seed, log, inspection });
     const address = CLIENT;
     const client = options.client ?? (silent as RoleDefinition<never>);
     const { slot, memory, incarnation } = spawner.register(address);
     switchboard.setRuns(slot, true);
     const inbox = new Inbox(memory);
-    const clock = new ProcessClock();
     const loop: { driver?: Driver } = {};
     const host = new Host(address, client, undefined, {
       clock,
@@ -88,9 +93,17 @@ export class WorkerSystem implements AsyncDisposable {
         if (error !== undefined) throw error;
       },
     });
+    const overseer = new Overseer(host, (batch) => inspection.take(batch));
+    inspection.began({
+      address,
+      incarnation,
+      watch: (filter) => overseer.watch(filter),
+      taken: (number) => overseer.taken(number),
+      ask: (question) => Promise.resolve(overseer.answer(question)),
+    });
     host.start();
     loop.driver = drive(host, inbox, clock, () => switchboard.beat(slot), true);
-    return new WorkerSystem(switchboard, spawner, host, loop.driver);
+    return new WorkerSystem(switchboard, spawner, host, inspection, loop.driver);
   }
 
   /** Starts a role in a worker of its own and, unless `start` is false, lets it serve. */

@@ -1,5 +1,6 @@
 /** The roles of the `commit` bench at work: coordinators, participants, and a client in a closed loop. */
 import type { DetectorConfig } from "../../actors/deadlock_detector.ts";
+import type { InspectionHub } from "../../runtime/inspection/hub.ts";
 import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
 import { ACCOUNTS, BALANCE, type ClientConfig, type Load, type Measured } from "./commit_roles.ts";
@@ -93,6 +94,11 @@ export class CommitSystem implements AsyncDisposable {
       shards: this.#participants.length,
     };
     await this.#system.spawn({ address: CLIENT, module: own, name: "client", config });
+  }
+
+  /** Where onlookers attach. */
+  get inspection(): InspectionHub {
+    return this.#system.inspection;
   }
 
   /** Keeps transactions in flight for a while. */

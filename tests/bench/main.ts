@@ -8,6 +8,7 @@ import { table, Unavailable } from "./figures.ts";
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   messaging: async () => (await import("./messaging.ts")).messaging,
   commit: async () => (await import("./commit.ts")).commit,
+  inspect: async () => (await import("./inspect.ts")).inspect,
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,

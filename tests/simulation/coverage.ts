@@ -173,7 +173,7 @@ export class CoveringEngine implements Engine<unknown> {
   readonly #taken = new Map<Step<number>, Taken>();
 
   constructor(
-    private readonly machine: AnyStateMachine,
+    readonly machine: AnyStateMachine,
     private readonly coverage: Pick<Coverage, "take">,
   ) {
     this.id = machine.id;
