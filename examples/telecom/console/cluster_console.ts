@@ -11,8 +11,9 @@ import type { NodeRole, Profile } from "../profiles.ts";
 import { seedMsisdn, shardOf } from "../rows.ts";
 import { type Composition, namesOf } from "../start.ts";
 import { Acts } from "./acts.ts";
-import type { LinkState, Topology } from "./protocol.ts";
+import type { LinkState, LogEntry, Topology } from "./protocol.ts";
 import { type ProcessUsage, Sampler } from "./sampler.ts";
+import { Stories } from "./stories.ts";
 import { type ConsoleOptions, ConsoleServer, type Watched } from "./server.ts";
 
 /** What a console is made for. */
@@ -32,6 +33,8 @@ export interface ClusterConsoleInput {
 }
 
 const REQUEST_MARGIN_MS = 1000;
+/** How long a capture inspects everything. */
+const CAPTURE_MS = 1000;
 
 /** The console of a cluster. */
 export class ClusterConsole implements AsyncDisposable {
@@ -39,7 +42,8 @@ export class ClusterConsole implements AsyncDisposable {
 
   /** Begins to serve. @throws {Deno.errors.AddrInUse} if the port is taken */
   constructor(input: ClusterConsoleInput) {
-    this.#server = new ConsoleServer(watch(input), input.at);
+    const log = (entry: LogEntry) => this.#server.log(entry);
+    this.#server = new ConsoleServer(watch(input, log), input.at);
   }
 
   /** The port it listens on. */
@@ -60,9 +64,11 @@ export class ClusterConsole implements AsyncDisposable {
   }
 }
 
-function watch(input: ClusterConsoleInput): Watched {
+function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watched {
   const { profile, composition: { cluster, system }, publicKey, audit } = input;
   const sampler = new Sampler();
+  const { host, inspection: hub } = system;
+  const stories = new Stories({ hub, now: () => host.clock.now(), log });
   const names = profile.nodes.map(({ name }) => name);
   const timeoutMs = profile.settings.transactionTimeoutMs + REQUEST_MARGIN_MS;
   const down = () => cluster.nodes().filter(({ up }) => !up).map(({ name }) => name);
@@ -75,7 +81,7 @@ function watch(input: ClusterConsoleInput): Watched {
     edges: () => present("gateway"),
     coordinators: () => present("coordinator").map((name) => `${name}/coordinator`),
     ask: (role, type, body) => system.ask(role, type, body, timeoutMs),
-    observed: async (work) => ({ value: await work() }),
+    observed: (work) => stories.observed(work),
     order: (order) => cluster.order(order),
     log: audit,
   });
@@ -87,7 +93,8 @@ function watch(input: ClusterConsoleInput): Watched {
       sampler.take(await cluster.stats(), names, usage(), performance.now(), Date.now()),
     check: (token) => acts.check(token),
     act: (token, method, params) => acts.act(token, method, params),
-    story: () => Promise.reject(new Error("Nothing is known of that transaction")),
+    story: (transaction) => stories.story(transaction),
+    capture: () => stories.capture(CAPTURE_MS),
   };
 }
 

@@ -6,6 +6,7 @@
  * | page | `hello` | what it has seen already, and the operator's token if it has one |
  * | page | `act` | a method of the API, to be carried out with that token |
  * | page | `story` | what is known of one transaction |
+ * | page | `capture` | follow all transactions for a moment |
  * | server | `welcome` | everything as it is now, or only that it goes on from there |
  * | server | `change` | something is different; numbered without gaps for those who may see all |
  * | server | `done` | what came of an act or a question |
@@ -233,7 +234,8 @@ export type FromPage =
     readonly method: string;
     readonly params: Readonly<Record<string, unknown>>;
   }
-  | { readonly type: "story"; readonly id: number; readonly transaction: string };
+  | { readonly type: "story"; readonly id: number; readonly transaction: string }
+  | { readonly type: "capture"; readonly id: number };
 
 /** The longest frame a page may send, in characters. */
 export const PAGE_FRAME_LIMIT = 16 * 1024;
@@ -267,16 +269,19 @@ export function readFrame(text: unknown): FromPage {
     }
     throw new SyntaxError("Cannot read hello: session and token are texts, n is a number");
   }
-  if (type === "act" || type === "story") {
+  if (type === "act" || type === "story" || type === "capture") {
     if (!Number.isSafeInteger(id)) throw new SyntaxError(`Cannot read ${type}: id is a number`);
-    if (type === "act" ? isAct(frame) : typeof frame["transaction"] === "string") {
+    const told = typeof frame["transaction"] === "string";
+    if (type === "capture" || (type === "act" ? isAct(frame) : told)) {
       return frame as unknown as FromPage;
     }
     const takes = type === "act" ? "method, a text, and params, an object" : "transaction, a text";
     throw new SyntaxError(`Cannot read ${type}: it takes ${takes}`);
   }
   const named = JSON.stringify(type)?.slice(0, 40) ?? "no type";
-  throw new SyntaxError(`Cannot read a frame of type ${named}: there are hello, act, story`);
+  throw new SyntaxError(
+    `Cannot read a frame of type ${named}: there are hello, act, story, capture`,
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -28,6 +28,8 @@ export interface Watched {
   check(token: string): Promise<Checked>;
   act(token: string, method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
   story(transaction: string): Promise<unknown>;
+  /** Follows all transactions for a moment; answers how many the log tells of. */
+  capture(): Promise<number>;
   /** Someone looks on, or nobody does any more. */
   attend?(present: boolean): void;
 }
@@ -67,6 +69,7 @@ export class ConsoleServer implements AsyncDisposable {
       check: (token) => watched.check(token),
       act: (token, method, params) => watched.act(token, method, params),
       story: (transaction) => watched.story(transaction),
+      capture: () => watched.capture(),
     };
     const { hostname, port } = options;
     this.#server = Deno.serve(

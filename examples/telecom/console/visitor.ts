@@ -31,6 +31,8 @@ export interface Desk {
   act(token: string, method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** What is known of a transaction. Rejects likewise. */
   story(transaction: string): Promise<unknown>;
+  /** Follows all transactions for a moment; answers how many the log tells of. */
+  capture(): Promise<number>;
 }
 
 const OPEN = 1;
@@ -68,6 +70,8 @@ export class Visitor implements Follower {
     else if (frame.type === "act") {
       const { id, method, params } = frame;
       await this.#answer(id, (token) => this.desk.act(token, method, params));
+    } else if (frame.type === "capture") {
+      await this.#answer(frame.id, () => this.desk.capture());
     } else {
       const { id, transaction } = frame;
       await this.#answer(id, () => this.desk.story(transaction));

@@ -82,6 +82,11 @@ export class Connection {
     return this.#ask((id) => ({ type: "story", id, transaction }));
   }
 
+  /** Follows all transactions for a moment; answers how many the log tells of. */
+  capture(): Promise<unknown> {
+    return this.#ask((id) => ({ type: "capture", id }));
+  }
+
   #ask(frame: (id: number) => FromPage): Promise<unknown> {
     if (this.#socket?.readyState !== WebSocket.OPEN) {
       return Promise.reject(new Error("Not connected: nothing was asked for"));

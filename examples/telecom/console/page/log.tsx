@@ -23,11 +23,21 @@ const SHOWN = 200;
 export type Open = (transaction: string) => void;
 
 /** Shows the log, the latest line first. */
-export function Log({ state, operator, open }: {
+export function Log({ state, operator, open, capture }: {
   readonly state: State;
   readonly operator: boolean;
   readonly open: Open;
+  /** Follows all transactions for a moment. */
+  readonly capture: () => Promise<unknown>;
 }): JSX.Element {
+  const [capturing, setCapturing] = useState("");
+  const follow = () => {
+    setCapturing("Following all transactions for a second…");
+    capture().then(
+      (count) => setCapturing(`The log has ${count} transactions of that second.`),
+      (error: Error) => setCapturing(error.message),
+    );
+  };
   const [kinds, setKinds] = useState<ReadonlySet<LogKind>>(new Set(KINDS));
   const [node, setNode] = useState("");
   const [words, setWords] = useState("");
@@ -44,6 +54,11 @@ export function Log({ state, operator, open }: {
       <header>
         <h2>Log</h2>
         <div class="filters">
+          {operator && (
+            <button type="button" title="Follow all transactions for a second" onClick={follow}>
+              Capture
+            </button>
+          )}
           {KINDS.map((kind) => (
             <button
               key={kind}
@@ -75,6 +90,7 @@ export function Log({ state, operator, open }: {
       {!operator && (
         <p class="empty">The log is for operators: paste the operator's token to read it.</p>
       )}
+      <p class="hint" role="status">{capturing}</p>
       {operator && found.length === 0 && (
         <p class="empty">{state.log.length === 0 ? "Nothing yet." : "No line fits the filters."}</p>
       )}

@@ -11,13 +11,23 @@ import { Acts, TokenForm } from "./acts.tsx";
 import { Connection, type Known } from "./connection.ts";
 import { Details } from "./details.tsx";
 import { Log } from "./log.tsx";
+import type { Story } from "../protocol.ts";
+import { StoryDialog } from "./sequence.tsx";
 import { Charts, NodeTable } from "./telemetry.tsx";
 import { Topology } from "./topology.tsx";
 import { amountOf, tierName } from "./words.ts";
 
+/** A transaction that was opened, and what is known of it. */
+interface Told {
+  readonly transaction: string;
+  readonly story?: Story;
+  readonly problem?: string;
+}
+
 function App({ connection }: { readonly connection: Connection }): JSX.Element {
   const [known, setKnown] = useState(connection.known);
   const [selected, setSelected] = useState<string | undefined>(undefined);
+  const [told, setTold] = useState<Told | undefined>(undefined);
   useEffect(() => connection.subscribe(() => setKnown(connection.known)), [connection]);
   const { state, latest, operator, problem } = known;
   if (state === undefined) {
@@ -28,6 +38,13 @@ function App({ connection }: { readonly connection: Connection }): JSX.Element {
     );
   }
   const act = connection.act.bind(connection);
+  const open = (transaction: string) => {
+    setTold({ transaction });
+    connection.story(transaction).then(
+      (story) => setTold({ transaction, story: story as Story }),
+      (error: Error) => setTold({ transaction, problem: error.message }),
+    );
+  };
   return (
     <>
       <Head known={known} leave={() => connection.authorize(undefined)} />
@@ -44,6 +61,7 @@ function App({ connection }: { readonly connection: Connection }): JSX.Element {
                 down={state.down}
                 links={state.links}
                 act={act}
+                open={open}
               />
             )}
         </div>
@@ -63,8 +81,20 @@ function App({ connection }: { readonly connection: Connection }): JSX.Element {
             <NodeTable state={state} latest={latest} selected={selected} select={setSelected} />
           </section>
         </div>
-        <Log state={state} operator={operator !== undefined} open={() => {}} />
+        <Log
+          state={state}
+          operator={operator !== undefined}
+          open={open}
+          capture={() => connection.capture()}
+        />
       </main>
+      {told !== undefined && (
+        <StoryDialog
+          story={told.story}
+          problem={told.problem}
+          close={() => setTold(undefined)}
+        />
+      )}
     </>
   );
 }
