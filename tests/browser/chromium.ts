@@ -174,7 +174,9 @@ export class Browser implements AsyncDisposable {
 /** Where it listens; it says so on standard error. */
 async function addressOf(process: Deno.ChildProcess): Promise<string> {
   let said = "";
-  const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = process.stderr.pipeThrough(
+    new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+  ).getReader();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) throw new Error(`The browser did not start: ${said.slice(-500)}`);
