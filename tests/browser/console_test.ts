@@ -165,12 +165,12 @@ browserTest("console: it comes back when the server does, and goes on", async (b
   const first = await RealCluster.start(`${folder}/data`, ["--load", "0"]);
   const link = await linkOf(first);
   const page = await browser.open(link);
-  await page.until("document.querySelector('.live').className === 'live live'");
+  await page.until("document.querySelector('.live')?.className === 'live live'");
   await first.stop();
   await page.until("document.querySelector('.live.lost') !== null");
   const { host } = new URL(link);
   const second = await RealCluster.start(`${folder}/data`, ["--load", "0", "--console", host]);
-  await page.until("document.querySelector('.live').className === 'live live'");
+  await page.until("document.querySelector('.live')?.className === 'live live'");
   await push(page, "Execute transaction");
   assertMatch(await page.text(".outcome.success"), /COMMITTED/);
   await second.stop();

@@ -83,6 +83,11 @@ export class ConsoleServer implements AsyncDisposable {
     return this.#server.addr.port;
   }
 
+  /** How many pages are told of changes. */
+  get followers(): number {
+    return this.#feed.followers;
+  }
+
   /** A line for the log, whoever reads it. */
   log(entry: LogEntry): void {
     this.#log.push(entry);
