@@ -118,6 +118,8 @@ export interface ClusterSample {
   readonly waiting: number;
   /** Since the cluster started. */
   readonly deadLetters: number;
+  /** Nodes of which a role has answered. */
+  readonly nodesUp: number;
 }
 
 /** One second of figures. */

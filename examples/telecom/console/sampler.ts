@@ -85,13 +85,20 @@ export class Sampler {
     const of = (node: string) => read.filter(({ address }) => nodeOf(address) === node);
     return {
       at: wall,
-      cluster: this.#cluster(read, usage, now),
+      cluster: {
+        ...this.#cluster(read, usage, now),
+        nodesUp: nodes.filter((name) => of(name).length > 0).length,
+      },
       nodes: nodes.map((name) => nodeSample(name, of(name))),
       traffic,
     };
   }
 
-  #cluster(read: readonly Looked[], usage: ProcessUsage, now: number): ClusterSample {
+  #cluster(
+    read: readonly Looked[],
+    usage: ProcessUsage,
+    now: number,
+  ): Omit<ClusterSample, "nodesUp"> {
     const before = this.#process ?? { at: now - 1000, cpuMs: usage.cpuMs };
     this.#process = { at: now, cpuMs: usage.cpuMs };
     const cpu = (usage.cpuMs - before.cpuMs) / Math.max(1, now - before.at) / usage.processors;

@@ -23,17 +23,19 @@ const SHOWN = 200;
 export type Open = (transaction: string) => void;
 
 /** Shows the log, the latest line first. */
-export function Log({ state, operator, open, capture }: {
+export function Log({ state, readable, open, capture, instantOf }: {
   readonly state: State;
-  readonly operator: boolean;
+  readonly readable: boolean;
   readonly open: Open;
   /** Follows all transactions for a moment. */
-  readonly capture: () => Promise<unknown>;
+  readonly capture?: () => Promise<unknown>;
+  /** How instants are written. */
+  readonly instantOf: (at: number) => string;
 }): JSX.Element {
   const [capturing, setCapturing] = useState("");
   const follow = () => {
     setCapturing("Following all transactions for a second…");
-    capture().then(
+    capture?.().then(
       (count) => setCapturing(`The log has ${count} transactions of that second.`),
       (error: Error) => setCapturing(error.message),
     );
@@ -54,7 +56,7 @@ export function Log({ state, operator, open, capture }: {
       <header>
         <h2>Log</h2>
         <div class="filters">
-          {operator && (
+          {capture !== undefined && (
             <button type="button" title="Follow all transactions for a second" onClick={follow}>
               Capture
             </button>
@@ -87,16 +89,21 @@ export function Log({ state, operator, open, capture }: {
           />
         </div>
       </header>
-      {!operator && (
+      {!readable && (
         <p class="empty">The log is for operators: paste the operator's token to read it.</p>
       )}
       <p class="hint" role="status">{capturing}</p>
-      {operator && found.length === 0 && (
+      {readable && found.length === 0 && (
         <p class="empty">{state.log.length === 0 ? "Nothing yet." : "No line fits the filters."}</p>
       )}
       <ol class="log" tabindex={0} aria-label="Lines, the latest first">
         {found.slice(-SHOWN).reverse().map((entry, index) => (
-          <LogLine key={found.length - index} entry={entry} open={open} />
+          <LogLine
+            key={found.length - index}
+            entry={entry}
+            open={open}
+            instantOf={instantOf}
+          />
         ))}
       </ol>
     </section>
@@ -114,14 +121,15 @@ function contains({ who, text, transaction = "" }: LogEntry, words: string): boo
 }
 
 /** One line. */
-export function LogLine({ entry, open }: {
+export function LogLine({ entry, open, instantOf = timeOf }: {
   readonly entry: LogEntry;
   readonly open?: Open;
+  readonly instantOf?: (at: number) => string;
 }): JSX.Element {
   const { at, kind, who, text, transaction } = entry;
   return (
     <li class={`k-${kind}`}>
-      <time>{timeOf(at)}</time>
+      <time>{instantOf(at)}</time>
       <i class="sign" role="img" aria-label={kind}>{SIGNS[kind]}</i>
       <span class="who">{who}</span>
       <span class="said">{text}</span>

@@ -58,7 +58,11 @@ export function Sequence({ story }: { readonly story: Story }): JSX.Element {
   const y = (row: number) => HEAD + ROW * (row + 0.75);
   const width = GUTTER + LANE * lanes.length, height = HEAD + ROW * (count + 1);
   const times = new Map<number, number>();
-  for (const { step, row } of rows) times.set(row, Math.min(times.get(row) ?? step.at, step.at));
+  for (const { step, row, endRow } of rows) {
+    times.set(row, Math.min(times.get(row) ?? step.at, step.at));
+    const end = step.what === "message" ? step.arrived : step.what === "record" && step.durable;
+    if (endRow !== undefined && typeof end === "number") times.set(endRow, end);
+  }
   return (
     <div class="scroll" tabindex={0} role="region" aria-label="Diagram">
       <svg

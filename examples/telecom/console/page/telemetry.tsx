@@ -8,7 +8,7 @@
 import type { JSX } from "preact";
 import type { NodeSample, Sample, State } from "../protocol.ts";
 import { Chart } from "./chart.tsx";
-import { amountOf, timeOf } from "./words.ts";
+import { amountOf } from "./words.ts";
 
 /** What all views of figures are given. */
 export interface TelemetryProps {
@@ -16,9 +16,13 @@ export interface TelemetryProps {
   readonly latest: Sample | undefined;
 }
 
-/** The charts. */
-export function Charts({ state: { samples, topology, down } }: TelemetryProps): JSX.Element {
-  const instants = samples.map(({ at }) => timeOf(at));
+/** The charts; a trace has no latency and no processors. */
+export function Charts({ state: { samples, topology, down }, instantOf, live }: TelemetryProps & {
+  /** How instants are written. */
+  readonly instantOf: (at: number) => string;
+  readonly live: boolean;
+}): JSX.Element {
+  const instants = samples.map(({ at }) => instantOf(at));
   const of = (value: (sample: Sample) => number | undefined) => samples.map(value);
   const up = topology.nodes.length - down.length;
   return (
@@ -28,20 +32,30 @@ export function Charts({ state: { samples, topology, down } }: TelemetryProps): 
         unit="/s"
         instants={instants}
         series={[
-          { name: "requests", tone: "a", values: of(({ cluster }) => cluster.requestsPerS) },
+          ...(live
+            ? [
+              {
+                name: "requests",
+                tone: "a",
+                values: of((each) => each.cluster.requestsPerS),
+              } as const,
+            ]
+            : []),
           { name: "commits", tone: "b", values: of(({ cluster }) => cluster.commitsPerS) },
           { name: "aborts", tone: "c", values: of(({ cluster }) => cluster.abortsPerS) },
         ]}
       />
-      <Chart
-        title="Latency of requests"
-        unit="ms"
-        instants={instants}
-        series={[
-          { name: "p50", tone: "a", values: of(({ cluster }) => cluster.p50Ms) },
-          { name: "p99", tone: "c", values: of(({ cluster }) => cluster.p99Ms) },
-        ]}
-      />
+      {live && (
+        <Chart
+          title="Latency of requests"
+          unit="ms"
+          instants={instants}
+          series={[
+            { name: "p50", tone: "a", values: of(({ cluster }) => cluster.p50Ms) },
+            { name: "p99", tone: "c", values: of(({ cluster }) => cluster.p99Ms) },
+          ]}
+        />
+      )}
       <Chart
         title="Transactions open"
         unit=""
@@ -53,16 +67,18 @@ export function Charts({ state: { samples, topology, down } }: TelemetryProps): 
           { name: "in doubt", tone: "c", values: of(({ cluster }) => cluster.inDoubt) },
         ]}
       />
-      <Chart
-        title="Processors and memory"
-        unit="%"
-        least={100}
-        instants={instants}
-        series={[
-          { name: "CPU", tone: "a", values: of(({ cluster }) => cluster.cpuPercent) },
-          { name: "memory", tone: "b", values: of(({ cluster }) => cluster.memoryPercent) },
-        ]}
-      />
+      {live && (
+        <Chart
+          title="Processors and memory"
+          unit="%"
+          least={100}
+          instants={instants}
+          series={[
+            { name: "CPU", tone: "a", values: of(({ cluster }) => cluster.cpuPercent) },
+            { name: "memory", tone: "b", values: of(({ cluster }) => cluster.memoryPercent) },
+          ]}
+        />
+      )}
       <Chart
         title="Messages"
         unit="/s"
@@ -80,18 +96,11 @@ export function Charts({ state: { samples, topology, down } }: TelemetryProps): 
         series={[{
           name: "up",
           tone: "b",
-          values: samples.map(({ nodes }, index) =>
-            index === samples.length - 1 ? up : nodes.filter(alive).length
-          ),
+          values: [...of(({ cluster }) => cluster.nodesUp).slice(0, -1), up],
         }]}
       />
     </div>
   );
-}
-
-/** A node that is down has no thread that could have a heap. */
-function alive({ heapMb }: NodeSample): boolean {
-  return heapMb > 0;
 }
 
 interface Column {
