@@ -1,11 +1,12 @@
 /**
- * The one entry of the tasks: `cluster`, `transactions`, `bench`, `simulate`, `check`, `chaos` and
+ * The one entry of the tasks: `cluster`, `transactions`, `roster`, `bench`, `simulate`, `check`, `chaos` and
  * `help`.
  *
  * @module
  */
 import { clusterCommand } from "./examples/telecom/cluster_command.ts";
 import { EXIT_USAGE, reasonOf } from "./examples/telecom/command_error.ts";
+import { rosterCommand } from "./examples/telecom/roster_command.ts";
 import { transactionsCommand } from "./examples/telecom/transactions_command.ts";
 import { writeAll } from "./examples/telecom/status_display.ts";
 
@@ -17,6 +18,7 @@ const HELP = `Usage: deno task COMMAND [OPTIONS]
   cluster   start a cluster, serve its API and drive traffic
   transactions
             what is open in a running cluster; decide about what is in doubt
+  roster    who coordinates in a running cluster, and who orders that; changes of it
   bench     measure something beside its baseline
   simulate  play scenarios in virtual time, with faults, and watch what must hold
   chaos     kill roles and processes of a real cluster, cut its links, and verify what it said
@@ -29,6 +31,7 @@ deno task COMMAND --help tells the options of a command.
 const COMMANDS: Readonly<Record<string, Command>> = {
   cluster: clusterCommand,
   transactions: transactionsCommand,
+  roster: rosterCommand,
   // Not loaded with the rest: benches, simulations and models are no part of the published package.
   bench: async (args) => {
     const { bench } = await import("./tests/bench/main.ts");

@@ -5,11 +5,13 @@
  * @module
  */
 import type { Address, LinkParameters, RoleSpec } from "../runtime/ports.ts";
-import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
+import { CLIENT, type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import { clusterClient } from "./cluster_client.ts";
 import type { ClusterEnd, ClusterHooks, ClusterSystem } from "./cluster_types.ts";
 import { type ClusterPlan, type NodePlan, planRoles, type RolePlan } from "./cluster_plan.ts";
+import type { ClusterRoster } from "./cluster_roster.ts";
+import { operatorRoster } from "./configuration_roles.ts";
 import { carryOut, type FaultAnswer, type FaultOrder } from "./faults.ts";
 import type { NodeStatus } from "./node.ts";
 
@@ -17,7 +19,7 @@ export type * from "./cluster_plan.ts";
 export type * from "./cluster_types.ts";
 
 const START_MS = 60_000;
-/** A node that ends before it can answer is started again, and must be told again. */
+/** A node that ends before it can answer must be told again. */
 const START_ATTEMPT_MS = 2000;
 const START_PAUSE_MS = 50;
 const STOP_TIER_MS = 2500;
@@ -41,6 +43,8 @@ export class Cluster {
   readonly #laid = new Map<string, LinkParameters>();
   #state: "starting" | "serving" | "stopping" | "stopped" = "starting";
   #lost = 0;
+  /** The configuration; undefined where nobody orders one. */
+  roster: ClusterRoster | undefined;
 
   /**
    * Makes a cluster; {@link Cluster.start} starts it.
@@ -86,12 +90,15 @@ export class Cluster {
     const addresses = (has: (role: RolePlan) => boolean) =>
       this.#roles.filter(has).map(({ spec }) => spec.address);
     return clusterClient({
-      durable: () => addresses(({ spec }) => spec.store !== undefined),
+      durable: () => addresses(({ kind }) => kind === "coordinator" || kind === "participant"),
       gateways: () => addresses(({ kind }) => kind === "gateway"),
       knows: (address) => this.spec(address) !== undefined,
       health: () => this.health(),
       stats: () => this.stats(),
-      carryOut: (order) => this.order(order),
+      carryOut: (order) => this.carryOut(order),
+      roster: () => operatorRoster(this.plan),
+      hears: (roster) => this.roster = roster,
+      log: (kind, text) => this.#log(CLIENT, kind, text),
       opinion: (observer, body) => this.#opinion(observer, body),
     });
   }
@@ -300,23 +307,15 @@ export class Cluster {
     this.#supervisor.kill(address);
   }
 
-  /** What an operator orders from outside; refused unless the plan allows faults. */
-  order(order: FaultOrder): FaultAnswer {
+  /** What an operator orders from outside, or a schedule does; refused unless the plan allows it. */
+  carryOut(order: FaultOrder): Promise<FaultAnswer> {
     const { host, switchboard: links } = this.#system;
-    const soon = (act: () => void) => {
-      host.timers.set(host.clock.now() + EXIT_MS, act);
-      host.wake();
-    };
     return carryOut(order, {
-      enabled: this.plan.faults ?? false,
-      nodes: this.plan.nodes.map(({ name }) => name),
+      cluster: this,
       links,
       laid: this.#laid,
-      exit: (role) => soon(() => this.killRole(role)),
-      crash: (node) => soon(() => this.crashNode(node)),
-      restart: (node) => this.restartNode(node),
-      load: (node, ms) => void host.send(`${node}/node`, "compute", { ms }),
-      knows: (address) => this.spec(address) !== undefined,
+      soon: (act) => void this.#after(EXIT_MS).promise.then(act),
+      ask: (role, type, body) => host.ask(role, type, body, STATS_MS),
       log: (kind, text) => this.#log(host.address, kind, text),
     });
   }

@@ -4,11 +4,13 @@
  * @module
  */
 import type { Address } from "../runtime/ports.ts";
-import { nodeOf, type RoleDefinition } from "../runtime/role.ts";
+import { type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
+import { ClusterRoster } from "./cluster_roster.ts";
 import { type FaultAnswer, type FaultOrder, isFaultOrder } from "./faults.ts";
 import { isRecord } from "./guards.ts";
 import { prometheus, type RoleStats } from "./metrics.ts";
 import { oversightMessages } from "./oversight.ts";
+import type { RosterConfig } from "./roster.ts";
 
 /** What the role answers from. */
 export interface ClusterClient {
@@ -20,7 +22,13 @@ export interface ClusterClient {
   readonly knows: (address: Address) => boolean;
   readonly health: () => unknown;
   readonly stats: () => Promise<RoleStats>;
-  readonly carryOut: (order: FaultOrder) => FaultAnswer;
+  readonly carryOut: (order: FaultOrder) => Promise<FaultAnswer>;
+  /** What the operator hears of the configuration by, if somebody orders it. */
+  readonly roster: () => RosterConfig | undefined;
+  /** Whoever hears of it. */
+  readonly hears: (roster: ClusterRoster) => void;
+  /** The operator's log. */
+  readonly log: (kind: LogKind, text: string) => void;
   /** A node says what it thinks of another. */
   readonly opinion: (observer: string, body: { node: string; status: string }) => void;
 }
@@ -31,34 +39,45 @@ export function clusterClient(cluster: ClusterClient): RoleDefinition<never> {
   const { durable, gateways } = cluster;
   return {
     name: "client",
-    create: (services) => ({
-      messages: {
-        ...oversightMessages({ services, durable, gateways }),
-        health: {
-          accepts: anything,
-          handle: (_: never, envelope) => services.reply(envelope, cluster.health()),
-        },
-        metrics: {
-          accepts: anything,
-          handle: async (_: never, envelope) => {
-            const body = prometheus(await cluster.stats());
-            const type = "text/plain; version=0.0.4; charset=utf-8";
-            services.reply(envelope, { ok: true, body, type });
-            services.wake();
+    create: (services) => {
+      const config = cluster.roster();
+      const { log } = cluster;
+      const roster = config && new ClusterRoster({ services, config, gateways, log });
+      if (roster !== undefined) cluster.hears(roster);
+      return {
+        serve: () => roster?.serve(),
+        stop: () => roster?.stop(),
+        messages: {
+          ...oversightMessages({ services, durable, gateways }),
+          ...roster?.messages,
+          health: {
+            accepts: anything,
+            handle: (_: never, envelope) => services.reply(envelope, cluster.health()),
+          },
+          metrics: {
+            accepts: anything,
+            handle: async (_: never, envelope) => {
+              const body = prometheus(await cluster.stats());
+              const type = "text/plain; version=0.0.4; charset=utf-8";
+              services.reply(envelope, { ok: true, body, type });
+              services.wake();
+            },
+          },
+          fault: {
+            accepts: isFaultOrder,
+            handle: async (order: never, envelope) => {
+              if (cluster.knows(envelope.from)) {
+                services.reply(envelope, await cluster.carryOut(order));
+                services.wake();
+              } else services.deadLetter("forbidden", envelope);
+            },
+          },
+          peerStatus: {
+            accepts: (body) => isRecord(body) && typeof body["node"] === "string",
+            handle: (body: never, { from }) => cluster.opinion(nodeOf(from), body),
           },
         },
-        fault: {
-          accepts: isFaultOrder,
-          handle: (order: never, envelope) => {
-            if (cluster.knows(envelope.from)) services.reply(envelope, cluster.carryOut(order));
-            else services.deadLetter("forbidden", envelope);
-          },
-        },
-        peerStatus: {
-          accepts: (body) => isRecord(body) && typeof body["node"] === "string",
-          handle: (body: never, { from }) => cluster.opinion(nodeOf(from), body),
-        },
-      },
-    }),
+      };
+    },
   };
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Address, RoleSpec } from "../runtime/ports.ts";
+import type { ConfigurationPlan } from "./configuration_group.ts";
+import { ConfigurationRoles } from "./configuration_roles.ts";
 import type { CoordinatorConfig } from "./coordinator.ts";
 import type { DetectorConfig } from "./deadlock_detector.ts";
 import type { VictimPolicy } from "../protocols/deadlock/victims.ts";
@@ -85,6 +87,8 @@ export interface ClusterPlan {
   readonly http?: NonNullable<GatewayConfig["http"]>;
   /** Whether operators may order faults. Default false. */
   readonly faults?: boolean;
+  /** Who orders the configuration; not given: it does not change. */
+  readonly configuration?: ConfigurationPlan;
 }
 
 /** A role of a cluster. */
@@ -98,7 +102,8 @@ export interface RolePlan {
     | "participant"
     | "detector"
     | "replica"
-    | "client";
+    | "client"
+    | "configuration";
   /** How to start it. */
   readonly spec: RoleSpec;
 }
@@ -138,6 +143,7 @@ class Planner {
   readonly #gateways: Readonly<Record<string, Address>>;
   readonly #coordinators: readonly Address[];
   readonly #detector: Address;
+  readonly #configuration: ConfigurationRoles | undefined;
 
   constructor(
     private readonly plan: ClusterPlan,
@@ -151,6 +157,8 @@ class Planner {
     );
     this.#coordinators = named("coordinator").map(({ name }) => `${name}/coordinator`);
     this.#detector = `${this.#detectorNode()}/detector`;
+    this.#configuration = plan.configuration &&
+      new ConfigurationRoles(plan, plan.configuration, overseer, linked);
   }
 
   /** A core node that reaches all who wait and all who decide: the second, if there is one. */
@@ -167,6 +175,7 @@ class Planner {
     const durable: RolePlan[] = [];
     if (node.participant) durable.push(this.#participant(name));
     if (node.coordinator) durable.push(this.#coordinator(name));
+    durable.push(...this.#configuration?.replica(name) ?? []);
     const gateways = node.gateway ? [this.#gateway(name)] : [];
     const helpers = nodeOf(this.#detector) === name ? [this.#deadlockDetector()] : [];
     const peers = this.plan.nodes.map((other) => other.name)
@@ -183,6 +192,7 @@ class Planner {
       informs: node.coordinator ? this.#reachable(name, Object.values(this.#gateways)) : [],
       completeMs: COMPLETE_MS,
       connectMs: CONNECT_MS,
+      ...(this.#configuration === undefined ? {} : { roster: this.#configuration.roster(name) }),
     };
     const own = role("node", name, this.#actor("node.ts", "nodeRole"), config);
     return [...durable, ...helpers, ...gateways, monitor, own];

@@ -49,7 +49,7 @@ import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Sequences } from "./sequences.ts";
-import { type Attempt, DEADLOCK, isVictim, Pauses, retryPause } from "./retries.ts";
+import { abortRetryable, type Attempt, DEADLOCK, isVictim, Pauses, retryPause } from "./retries.ts";
 import { ThreePhaseCoordinator } from "./three_phase_coordinator.ts";
 import { isTransactRequest, transactProblem, type TransactRequest } from "./transact.ts";
 
@@ -67,7 +67,10 @@ class Coordinator implements Role {
   readonly #instances: Instances<CoordinatorFacts, CoordinatorEvent>;
   readonly #roundTrip: RoundTrip;
   readonly #effects: CoordinatorEffects;
-  readonly #dependencies = new Dependencies(() => this.#instances);
+  readonly #dependencies = new Dependencies(
+    (id) => this.#sequences.find(id),
+    (instance, event) => this.#instances.step(instance, event),
+  );
   readonly #sequences: Sequences<Instance<CoordinatorFacts>>;
   readonly #threePhase: ThreePhaseCoordinator;
   readonly #pauses: Pauses;
@@ -297,10 +300,7 @@ class Coordinator implements Role {
     }
     const instance = this.#instances.get(id);
     if (instance === undefined) this.#threePhase.victim(id);
-    else {
-      instance.facts.refusal ??= DEADLOCK;
-      this.#instances.step(instance, { type: "abort", retryable: true });
-    }
+    else abortRetryable(instance, DEADLOCK, (it, event) => this.#instances.step(it, event));
     this.services.send(envelope.from, "finished", { id }, { urgent: true });
   }
 

@@ -159,7 +159,7 @@ export class CoordinatorEffects {
 
 /**
  * Who of those that have not voted is asked when they are asked one by one, all coordinators in the
- * same order: transactions that met a conflict take their locks so, and cannot wait for one another
+ * same order: victims of deadlocks take their locks so when they try again, and cannot wait for one another
  * in a circle (Havender 1968, "Avoiding deadlock in multitasking systems").
  */
 function firstAsked({ peers }: CoordinatorFacts, silent: readonly number[]): number[] {

@@ -10,7 +10,7 @@ import type { Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import type { CoordinatorConfig, CoordinatorFacts } from "./coordinator_facts.ts";
 import { hasId } from "./guards.ts";
-import { type Knowledge, MOST_TOLD, type OpenTransaction } from "./open_transactions.ts";
+import { type Knowledge, listOpen, type OpenTransaction } from "./open_transactions.ts";
 
 /** The transactions of a coordinator, as far as they are looked at. */
 type Watched = Pick<Instances<CoordinatorFacts, never>, "get" | "describe"> & {
@@ -61,23 +61,14 @@ export function overseenMessages(
   };
   const list = (): OpenTransaction[] => {
     const wall = services.clock.wall(), now = services.clock.now();
-    const open: OpenTransaction[] = [];
-    for (const watched of instances()) {
-      for (const instance of watched) {
-        if (open.length >= MOST_TOLD) break;
-        const { key: id, facts } = instance;
-        open.push({
-          id,
-          at: services.address,
-          state: watched.describe(instance),
-          since: Math.round(wall - (now - facts.begunAt)),
-          coordinator: services.address,
-          participants: [...facts.peers],
-          locks: [],
-        });
-      }
-    }
-    return open;
+    return instances().flatMap((watched) =>
+      listOpen(services, watched, (instance) => ({
+        state: watched.describe(instance),
+        since: Math.round(wall - (now - instance.facts.begunAt)),
+        coordinator: services.address,
+        locks: [],
+      }))
+    );
   };
   return {
     transactions: {

@@ -5,11 +5,11 @@
  * @module
  */
 import type { CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
-import { formatTransactionId, type VoteYes } from "../protocols/two_phase_commit/messages.ts";
-import type { Instance, Instances } from "../runtime/instances.ts";
+import type { TransactionId, VoteYes } from "../protocols/two_phase_commit/messages.ts";
+import type { Instance } from "../runtime/instances.ts";
 import { type CoordinatorFacts, noteVote } from "./coordinator_facts.ts";
 import type { Refusal } from "./ledger.ts";
-import { DEADLOCK } from "./retries.ts";
+import { abortRetryable, DEADLOCK } from "./retries.ts";
 
 type Transaction = Instance<CoordinatorFacts>;
 
@@ -23,7 +23,8 @@ const BUILT_ON_ABORTED: Refusal = {
 /** The dependencies of the transactions of one log. */
 export class Dependencies {
   constructor(
-    private readonly instances: () => Instances<CoordinatorFacts, CoordinatorEvent>,
+    private readonly find: (id: TransactionId) => Transaction | undefined,
+    private readonly step: (instance: Transaction, event: CoordinatorEvent) => void,
   ) {}
 
   /**
@@ -39,7 +40,7 @@ export class Dependencies {
     const first = facts.stores[from] === undefined; // What a vote depends on never grows.
     const holders = noteVote(facts, body);
     for (const sequence of first ? after : []) {
-      const ahead = this.instances().get(formatTransactionId({ log, sequence }));
+      const ahead = this.find({ log, sequence });
       if (ahead === undefined) return this.#abort(instance, BUILT_ON_ABORTED);
       if (ahead.facts.record !== undefined) continue; // Its commit is in the log.
       if (this.#waitsFor(ahead, instance)) return this.#abort(instance, DEADLOCK);
@@ -47,7 +48,7 @@ export class Dependencies {
       ahead.facts.dependents.push(instance);
     }
     const dependent = facts.dependsOn.size > 0;
-    this.instances().step(instance, { type: "voteYes", from, holders, dependent });
+    this.step(instance, { type: "voteYes", from, holders, dependent });
   }
 
   /**
@@ -59,7 +60,7 @@ export class Dependencies {
     const met = new Set([first]);
     for (const { facts } of met) {
       for (const sequence of facts.dependsOn) {
-        const ahead = this.instances().get(formatTransactionId({ log, sequence }));
+        const ahead = this.find({ log, sequence });
         if (ahead === other) return true;
         if (ahead !== undefined) met.add(ahead);
       }
@@ -72,7 +73,7 @@ export class Dependencies {
     for (const each of dependents) {
       const { dependsOn } = each.facts;
       if (dependsOn.delete(id.sequence) && dependsOn.size === 0) {
-        this.instances().step(each, { type: "dependenciesMet" });
+        this.step(each, { type: "dependenciesMet" });
       }
     }
   }
@@ -83,7 +84,6 @@ export class Dependencies {
   }
 
   #abort(instance: Transaction, refusal: Refusal): void {
-    instance.facts.refusal ??= refusal;
-    this.instances().step(instance, { type: "abort", retryable: true });
+    abortRetryable(instance, refusal, this.step);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ChurnMap } from "../runtime/churn_map.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Execution, Ledger, Refusal, Value, Writes } from "./ledger.ts";
 import type { LockOptions, Locks } from "./locks.ts";
@@ -11,10 +12,15 @@ import type { LockedRows, Work } from "./participant_facts.ts";
 const SEED_BATCH = 20_000;
 const SEEDED = "meta/seeded";
 
+interface Draft {
+  readonly owner: string;
+  readonly value: Value | null;
+}
+
 /** Executes a ledger's operations. */
 export class Executor<Op> {
   /** What undecided transactions will write, by key, the earliest first. */
-  readonly #drafts = new Map<string, { readonly owner: string; readonly value: Value | null }[]>();
+  readonly #drafts = new ChurnMap<string, Draft[]>();
 
   constructor(
     private readonly services: Services,
@@ -46,7 +52,8 @@ export class Executor<Op> {
     if (settled !== undefined) return settled;
     const keys = this.ledger.keys(operations);
     const shared = this.ledger.sharedKeys?.(operations) ?? [];
-    if (this.locks.line(keys) >= (options.longestLine ?? Infinity)) {
+    const { longestLine } = options;
+    if (longestLine !== undefined && this.locks.line(keys) >= longestLine) {
       return { code: "conflict", message: "Too many wait for the same rows", retryable: true };
     }
     const granted = () => {

@@ -7,6 +7,7 @@
  */
 import type { Address, LinkParameters, Links } from "../runtime/ports.ts";
 import type { LogKind } from "../runtime/role.ts";
+import { type Behaviour, isBehaviours } from "./byzantine.ts";
 import { isIndex, isRecord } from "./guards.ts";
 
 /** A link in one direction, by the names of its nodes. */
@@ -23,7 +24,8 @@ export type Fault =
   | { readonly kind: "crash" | "restart"; readonly node: string }
   | { readonly kind: "load"; readonly node: string; readonly ms: number }
   | { readonly kind: "partition" | "heal"; readonly links: readonly DirectedLink[] }
-  | ({ readonly kind: "degrade"; readonly links: readonly DirectedLink[] } & Degradation);
+  | ({ readonly kind: "degrade"; readonly links: readonly DirectedLink[] } & Degradation)
+  | { readonly kind: "behave"; readonly node: string; readonly behaviours: readonly Behaviour[] };
 
 /** How links are made worse; what is not given stays as it is. */
 export interface Degradation {
@@ -41,40 +43,51 @@ export type FaultAnswer =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: "off" | "unknown"; readonly message: string };
 
+/** The cluster, as far as faults go. */
+export interface FaultyCluster {
+  /** Whether it takes orders at all, and its nodes. */
+  readonly plan: {
+    readonly faults?: boolean;
+    readonly nodes: readonly { readonly name: string }[];
+  };
+  /** What was planned for a role, if there is one of that address. */
+  spec(role: Address): unknown;
+  /** Ends a role without a word. */
+  killRole(role: Address): void;
+  /** Ends a node until it is started again. */
+  crashNode(node: string): void;
+  /** Starts a node that was ended. */
+  restartNode(node: string): void;
+}
+
 /** What orders are carried out with. */
 export interface FaultParts {
-  /** Whether the cluster takes orders at all. */
-  readonly enabled: boolean;
-  /** Nodes whose links may be changed: those of the plan. */
-  readonly nodes: readonly string[];
+  readonly cluster: FaultyCluster;
   readonly links: Links;
   /** What degraded links were like before, by `from>to`; kept between orders. */
   readonly laid: Map<string, LinkParameters>;
-  /** Whether there is a role of that address. */
-  readonly knows: (role: Address) => boolean;
-  /** Ends a role, soon: it may be the one that has to pass the answer on. */
-  readonly exit: (role: Address) => void;
-  /** Ends a node, soon, until it is started again. */
-  readonly crash: (node: string) => void;
-  /** Starts a node that was ended. */
-  readonly restart: (node: string) => void;
-  /** Lets a node compute in vain. */
-  readonly load: (node: string, ms: number) => void;
+  /** Does something a moment later: what is ended may be what has to pass the answer on. */
+  readonly soon: (act: () => void) => void;
+  /** Asks a role. */
+  readonly ask: (role: Address, type: string, body: unknown) => Promise<unknown>;
   /** The operator's log. */
   readonly log: (kind: LogKind, text: string) => void;
 }
 
 /** Carries an order out, all of it or nothing, and writes down whose it was. */
-export function carryOut({ by, fault }: FaultOrder, parts: FaultParts): FaultAnswer {
+export async function carryOut(
+  { by, fault }: FaultOrder,
+  parts: FaultParts,
+): Promise<FaultAnswer> {
   const what = targetOf(fault);
   const audit = (said: string) => parts.log("warning", `${by} orders ${fault.kind} ${what}${said}`);
-  if (!parts.enabled) {
+  if (parts.cluster.plan.faults !== true) {
     audit(": refused, faults are off");
     const message = "Cannot order a fault: the cluster was started without --faults";
     return { ok: false, reason: "off", message };
   }
   try {
-    perform(fault, parts);
+    await perform(fault, parts);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     audit(": refused");
@@ -84,22 +97,25 @@ export function carryOut({ by, fault }: FaultOrder, parts: FaultParts): FaultAns
   return { ok: true };
 }
 
-function perform(fault: Fault, parts: FaultParts): void {
-  if ("role" in fault && !parts.knows(fault.role)) {
-    throw new RangeError(`There is no role ${fault.role}`);
-  }
-  if ("node" in fault && !parts.nodes.includes(fault.node)) {
-    const names = parts.nodes.join(", ");
-    throw new RangeError(`There is no node ${fault.node}: there are ${names}`);
+async function perform(fault: Fault, parts: FaultParts): Promise<void> {
+  const { cluster, ask, soon } = parts;
+  const nodes = cluster.plan.nodes.map(({ name }) => name);
+  if ("node" in fault && !nodes.includes(fault.node)) {
+    throw new RangeError(`There is no node ${fault.node}: there are ${nodes.join(", ")}`);
   }
   switch (fault.kind) {
-    case "exit":
-      return parts.exit(fault.role);
+    case "exit": {
+      const role = known(fault.role, parts);
+      return soon(() => cluster.killRole(role));
+    }
     case "crash":
+      return soon(() => cluster.crashNode(fault.node));
     case "restart":
-      return parts[fault.kind](fault.node);
+      return cluster.restartNode(fault.node);
     case "load":
-      return parts.load(fault.node, fault.ms);
+      return void await ask(`${fault.node}/node`, "compute", { ms: fault.ms }).catch(unheard);
+    case "behave":
+      return await behave(fault.node, fault.behaviours, parts);
     case "partition":
       return change(fault.links, () => ({ up: false }), parts);
     case "heal":
@@ -113,8 +129,9 @@ function perform(fault: Fault, parts: FaultParts): void {
 function change(
   wanted: readonly DirectedLink[],
   how: (link: DirectedLink) => Partial<LinkParameters>,
-  { nodes, links }: FaultParts,
+  { cluster, links }: FaultParts,
 ): void {
+  const nodes = cluster.plan.nodes.map(({ name }) => name);
   for (const link of wanted) {
     const known = nodes.includes(link.from) && nodes.includes(link.to) &&
       links.get(link.from, link.to) !== undefined;
@@ -143,6 +160,7 @@ function mended(link: DirectedLink, { laid }: FaultParts): Partial<LinkParameter
 function targetOf(fault: Fault): string {
   if (fault.kind === "exit") return fault.role;
   if (fault.kind === "load") return `${fault.node} for ${fault.ms} ms`;
+  if (fault.kind === "behave") return `${fault.node} ${fault.behaviours.join(", ") || "correctly"}`;
   if ("node" in fault) return fault.node;
   const names = fault.links.map(nameOf).join(" ");
   if (fault.kind !== "degrade") return names;
@@ -154,6 +172,26 @@ function targetOf(fault: Fault): string {
   return `${names} to ${how.join(", ")}`;
 }
 
+function known(role: Address, { cluster }: FaultParts): Address {
+  if (cluster.spec(role) === undefined) throw new RangeError(`There is no role ${role}`);
+  return role;
+}
+
+/** Has the replica of a node lie in these ways from now on, and in no others. */
+async function behave(
+  node: string,
+  behaviours: readonly Behaviour[],
+  parts: FaultParts,
+): Promise<void> {
+  const replica = known(`${node}/configuration`, parts);
+  await parts.ask(replica, "pbft.behave", { behaviours }).catch(unheard);
+}
+
+/** An order that nobody took was not carried out. */
+function unheard(error: Error): never {
+  throw new RangeError(error.message);
+}
+
 function nameOf({ from, to }: DirectedLink): string {
   return `${from}>${to}`;
 }
@@ -161,10 +199,11 @@ function nameOf({ from, to }: DirectedLink): string {
 /** Whether a body is an order. */
 export function isFaultOrder(body: unknown): body is FaultOrder {
   if (!isRecord(body) || typeof body["by"] !== "string" || !isRecord(body["fault"])) return false;
-  const { kind, role, node, ms, links, loss = 0, delayMs = 0 } = body["fault"];
+  const { kind, role, node, ms, links, loss = 0, delayMs = 0, behaviours } = body["fault"];
   if (kind === "exit") return typeof role === "string";
   if (kind === "crash" || kind === "restart") return typeof node === "string";
   if (kind === "load") return typeof node === "string" && isIndex(ms);
+  if (kind === "behave") return typeof node === "string" && isBehaviours(behaviours);
   if (kind === "degrade" && (!isShare(loss) || !isIndex(delayMs))) return false;
   return (kind === "partition" || kind === "heal" || kind === "degrade") && Array.isArray(links) &&
     links.every((link) =>

@@ -66,7 +66,9 @@ export interface GatewayApplication {
 }
 
 /** What the overseer of the cluster can be asked for. */
-export type Oversee = "health" | "metrics" | "fault" | "transactions" | "resolve";
+export type Oversee =
+  | ("health" | "metrics" | "fault" | "transactions" | "resolve")
+  | ("roster" | "reconfigure");
 
 /** What a gateway does for its application. */
 export interface Gateway {
@@ -253,7 +255,7 @@ class GatewayRole implements Role, Gateway {
   }
 
   oversee(what: Oversee, body: unknown = null): Promise<unknown> {
-    const timeoutMs = what === "resolve" ? RESOLVE_MS : OVERSEE_MS;
+    const timeoutMs = ["resolve", "reconfigure"].includes(what) ? RESOLVE_MS : OVERSEE_MS;
     return this.services.ask(this.config.overseer, what, body, timeoutMs);
   }
 

@@ -17,13 +17,13 @@ import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import { hasId } from "./guards.ts";
-import { Audit } from "./audit.ts";
-import { logVerdict, reasonToWait } from "./investigation.ts";
+import type { Audit } from "./audit.ts";
+import { auditDecision, investigate, logVerdict } from "./investigation.ts";
 import type { Writes } from "./ledger.ts";
 import {
   isResolveRequest,
   type Knowledge,
-  MOST_TOLD,
+  listOpen,
   type OpenTransaction,
   type ResolveReply,
   type ResolveRequest,
@@ -57,6 +57,7 @@ interface Facts {
 /** What the decisions work on. */
 export interface HeuristicsParts {
   readonly services: Services;
+  readonly audit: Audit;
   readonly config: ParticipantConfig;
   readonly participants: Instances<ParticipantFacts, ParticipantEvent>;
   /** How long an answer is waited for, in ms. */
@@ -94,13 +95,11 @@ export class Heuristics {
   };
   readonly #parts: HeuristicsParts;
   readonly #instances: Instances<Facts, HeuristicEvent>;
-  readonly #audit: Audit;
   #mixed = 0;
 
   constructor(parts: HeuristicsParts) {
     this.#parts = parts;
     const { services } = parts;
-    this.#audit = new Audit(services);
     this.#instances = new Instances<Facts, HeuristicEvent>({
       engine: services.engine(heuristic),
       timers: services.timers,
@@ -136,7 +135,7 @@ export class Heuristics {
     this.#parts.participants.drop(participant);
     const instance = this.#create({ record, participant, asker: undefined, refusal: "" });
     this.#instances.step(instance, { type: "recovered", decision: record.decision });
-    this.#audit.complete(record);
+    this.#parts.audit.complete(record);
   }
 
   /** Ends all lives without a word: the role is going. */
@@ -225,19 +224,13 @@ export class Heuristics {
     return state === "decided heuristically" ? "uncertain" : KNOWLEDGE[state] ?? "open";
   }
 
-  /** Asks everybody who may know; whoever does not answer in time does not. */
-  async #investigate(instance: Instance<Facts>): Promise<void> {
-    const { services } = this.#parts;
-    const { record: { id }, participant } = instance.facts;
-    const { coordinator, peers, you } = participant.facts;
-    const others = peers.filter((_, index) => index !== you);
-    const reason = await reasonToWait(services, id, { coordinator, peers: others });
-    const state = this.#parts.participants.describe(participant);
-    if (reason !== undefined || state !== "inDoubt") {
-      instance.facts.refusal = reason ?? `The decision has been heard meanwhile: it is ${state}`;
-      this.#instances.step(instance, { type: "known" });
-    } else this.#instances.step(instance, { type: "unknown" });
-    services.wake();
+  #investigate(instance: Instance<Facts>): Promise<void> {
+    const { services, participants } = this.#parts;
+    return investigate(services, instance.facts, {
+      stateOf: () => participants.describe(instance.facts.participant),
+      inDoubt: "inDoubt",
+      step: (event) => this.#instances.step(instance, event),
+    });
   }
 
   #answer({ asker }: Facts, reply: ResolveReply): void {
@@ -255,11 +248,7 @@ export class Heuristics {
   #journal(instance: Instance<Facts>, { record: kind }: HeuristicEffects["journal"]): void {
     const { services } = this.#parts;
     const { record, record: { id } } = instance.facts;
-    if (kind === "heuristic") {
-      this.#audit.write(record, "open");
-      const text = `${instance.key}: heuristic ${record.decision} by ${record.operator}`;
-      services.log("warning", `${text}: ${record.reason}`);
-    }
+    if (kind === "heuristic") auditDecision(services, this.#parts.audit, record);
     const outcome = { kind: kind === "commit" ? "committed" : "aborted", id } as const;
     const told = kind === "heuristic" ? "heuristic" : "settled";
     const durable = () => this.#instances.step(instance, { type: "journaled", record: told });
@@ -268,7 +257,7 @@ export class Heuristics {
   }
 
   #report({ record }: Facts, { verdict, real }: HeuristicEffects["report"]): void {
-    this.#audit.write(record, verdict);
+    this.#parts.audit.write(record, verdict);
     if (logVerdict(this.#parts.services, record, verdict, real)) this.#mixed++;
   }
 
@@ -296,16 +285,13 @@ export class Heuristics {
 
   #list(): { open: OpenTransaction[]; heuristics: unknown[] } {
     const { participants, services } = this.#parts;
-    const open: OpenTransaction[] = [];
-    for (const instance of participants) {
+    const open = listOpen(services, participants, (instance) => {
       const state = participants.describe(instance);
-      if (state === "committed" || state === "aborted" || open.length >= MOST_TOLD) continue;
-      const { coordinator, peers, keys, since } = instance.facts;
+      if (state === "committed" || state === "aborted") return undefined;
+      const { coordinator, keys, since } = instance.facts;
       const locks = state === "votedNo" || state === "refusing" ? [] : [...keys];
-      const { key: id } = instance;
-      const at = services.address;
-      open.push({ id, at, state, since, coordinator, participants: [...peers], locks });
-    }
-    return { open: [...open, ...this.#parts.others.list()], heuristics: this.#audit.all() };
+      return { state, since, coordinator, locks };
+    });
+    return { open: [...open, ...this.#parts.others.list()], heuristics: this.#parts.audit.all() };
   }
 }

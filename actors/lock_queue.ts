@@ -131,7 +131,7 @@ export function isNext({ waiters, head }: Queue, { since }: Waiter): boolean {
 }
 
 /** Puts a waiter behind those that began no later. */
-export function line(queue: Queue, waiter: Waiter): void {
+export function enqueue(queue: Queue, waiter: Waiter): void {
   const { waiters, head } = queue;
   let place = waiters.length;
   while (place > head && waiters[place - 1]!.since > waiter.since) place--;

@@ -22,12 +22,12 @@
 import { ChurnMap } from "../runtime/churn_map.ts";
 import {
   emptyQueue,
+  enqueue,
   fits,
   hold,
   isNext,
   isShared,
   leave,
-  line,
   newWaiter,
   type Queue,
   type Waiter,
@@ -118,11 +118,6 @@ export class Locks {
     return [...this.#owners.get(owner)?.ahead ?? []].map((each) => each.owner);
   }
 
-  /** Who follows an owner, the nearest of each key. */
-  followers(owner: string): string[] {
-    return [...this.#owners.get(owner)?.behind ?? []].map((each) => each.owner);
-  }
-
   /** Calls `alone` when an owner follows nobody any more; it must follow somebody. */
   whenAlone(owner: string, alone: () => void): void {
     this.#owners.get(owner)!.alone = alone;
@@ -162,7 +157,7 @@ export class Locks {
       } else if (isNext(queue, waiter) && fits(queue, waiter, key)) {
         hold(queue, waiter, key);
       } else {
-        line(queue, waiter);
+        enqueue(queue, waiter);
         waiter.queued = true;
         return this.contended();
       }

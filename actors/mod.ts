@@ -18,6 +18,19 @@ export type { ReadReply, ReadRequest } from "./reader.ts";
 export * from "./transact.ts";
 export * from "./open_transactions.ts";
 export type { ClusterTransactions, ResolveOrder, ResolveOutcome } from "./oversight.ts";
+export {
+  type ConfigurationKeys,
+  type ConfigurationPlan,
+  makeConfigurationKeys,
+} from "./configuration_group.ts";
+export type * from "./cluster_roster.ts";
+export type * from "./roster.ts";
+export type { ConfigurationClient, ConfigurationClients } from "./configuration_group.ts";
+export type { PublicKeys } from "./configuration_keys.ts";
+export type { Via } from "./configuration_relay.ts";
+export type { DirectedLink, Fault, FaultAnswer, FaultOrder } from "./faults.ts";
+export type * from "../protocols/configuration/operations.ts";
+export type { MemberKeys } from "./configuration_keys.ts";
 export { type Behaviour, BEHAVIOURS } from "./byzantine.ts";
 export * from "./pbft_client.ts";
 export type { Evidence, SignedStatement } from "./pbft_evidence.ts";

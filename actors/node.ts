@@ -17,6 +17,7 @@ import {
   type Services,
 } from "../runtime/role.ts";
 import { isIndex, isRecord } from "./guards.ts";
+import { Roster, type RosterConfig } from "./roster.ts";
 
 /** Configuration of a node. Times in ms. */
 export interface NodeConfig {
@@ -38,6 +39,8 @@ export interface NodeConfig {
   readonly completeMs: number;
   /** How long peers are waited for at a start; the monitor goes on looking for them. */
   readonly connectMs: number;
+  /** How it hears of the cluster's configuration; not given: nobody orders it. */
+  readonly roster?: RosterConfig;
 }
 
 /** Where a node is in its life. */
@@ -76,6 +79,7 @@ class NodeActor implements Role {
   #optimising = false;
   #ended = "";
   readonly #final: Record<string, unknown> = {};
+  readonly #roster: Roster | undefined;
 
   constructor(private readonly services: Services, private readonly config: NodeConfig) {
     this.#life = new Instances<undefined, NodeMessage>({
@@ -100,7 +104,13 @@ class NodeActor implements Role {
       },
     });
     const anything = () => true;
+    this.#roster = config.roster && new Roster(services, config.roster, (configuration) => {
+      for (const to of [...config.durable, ...config.gateways]) {
+        if (!to.endsWith("/configuration")) services.send(to, "roster", configuration);
+      }
+    });
     this.messages = {
+      ...this.#roster?.messages,
       hello: { accepts: anything, handle: (_, envelope) => services.reply(envelope, "welcome") },
       awaitServing: {
         accepts: anything,
@@ -124,6 +134,7 @@ class NodeActor implements Role {
           if (nodeOf(envelope.from) !== MAIN_NODE) {
             return services.deadLetter("forbidden", envelope);
           }
+          services.reply(envelope, true);
           return this.#compute(services.clock.now() + ms);
         },
       },
@@ -132,10 +143,16 @@ class NodeActor implements Role {
 
   serve(): void {
     this.#self = this.#life.create("node", { completeMs: this.config.completeMs }, undefined);
+    this.#roster?.serve();
+  }
+
+  stop(): void {
+    this.#roster?.stop();
   }
 
   stats(): Record<string, unknown> {
-    return { ...this.#status(), tier: this.config.tier };
+    const epoch = this.#roster === undefined ? {} : { epoch: this.#roster.now.epoch };
+    return { ...this.#status(), tier: this.config.tier, ...epoch };
   }
 
   #status(): NodeStatus {

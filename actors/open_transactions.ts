@@ -5,6 +5,7 @@
  */
 import type { HeuristicOutcome, Outcome } from "../protocols/two_phase_commit/messages.ts";
 import type { TransactionId } from "../protocols/two_phase_commit/messages.ts";
+import type { Services } from "../runtime/role.ts";
 import { isRecord } from "./guards.ts";
 
 /** A transaction as one role sees it. */
@@ -86,7 +87,27 @@ export type ResolveReply =
   };
 
 /** The most open transactions that one role tells of. */
-export const MOST_TOLD = 500;
+const MOST_TOLD = 500;
+
+/** What a role tells of its transactions. @param tell undefined: this one is over */
+export function listOpen<
+  I extends { readonly key: string; readonly facts: { readonly peers: readonly string[] } },
+>(
+  services: Pick<Services, "address">,
+  instances: Iterable<I>,
+  tell: (instance: I) => Omit<OpenTransaction, "id" | "at" | "participants"> | undefined,
+): OpenTransaction[] {
+  const open: OpenTransaction[] = [];
+  for (const instance of instances) {
+    if (open.length >= MOST_TOLD) break;
+    const { key: id, facts: { peers } } = instance;
+    const told = tell(instance);
+    if (told !== undefined) {
+      open.push({ id, at: services.address, participants: [...peers], ...told });
+    }
+  }
+  return open;
+}
 
 /** Whether a body is a {@link ResolveRequest}. */
 export function isResolveRequest(body: unknown): body is ResolveRequest {

@@ -135,8 +135,6 @@ class Participant<Op> implements Role {
     });
     this.#threePhaseDoubts = new ThreePhaseDoubts({
       ...this.#hands(),
-      services,
-      audit: new Audit(services),
       participants: this.#threePhase,
     });
     this.#heuristics = this.#makeHeuristics();
@@ -157,8 +155,11 @@ class Participant<Op> implements Role {
   }
 
   /** What operators' decisions do. */
-  #hands(): Pick<HeuristicsParts, "apply" | "release" | "written"> {
+  #hands(): Pick<HeuristicsParts, "services" | "audit" | "apply" | "release" | "written"> {
+    const { services } = this;
     return {
+      services,
+      audit: new Audit(services),
       apply: (writes) => this.#executor.apply(writes),
       release: (key, writes) => this.#executor.release(key, writes),
       written: () => this.#checkpoints.written(),
@@ -166,9 +167,8 @@ class Participant<Op> implements Role {
   }
 
   #makeHeuristics(): Heuristics {
-    const { services, config } = this;
+    const { config } = this;
     return new Heuristics({
-      services,
       config,
       participants: this.#instances,
       waitMs: () => this.#roundTrip.waitMs,

@@ -24,6 +24,7 @@ import {
   bareFacts,
   isInquiry,
   isPrepare,
+  noteCoordinator,
   type ParticipantConfig,
   type ParticipantFacts,
   preparedFacts,
@@ -181,14 +182,4 @@ export class Decisions {
     const facts = { ...bareFacts(id), peers, epoch, you: body.you ?? 0 };
     this.#parts.step(this.#parts.begin(facts), { type: "inquiry", from: index });
   }
-}
-
-/**
- * Neither an outcome's record nor a peer's question says whom to tell: without an ack a coordinator
- * would ask for ever, and without a no it would wait as long as it can.
- */
-function noteCoordinator(facts: ParticipantFacts, you: number, coordinator: string): void {
-  if (facts.coordinator !== "") return;
-  facts.coordinator = coordinator;
-  facts.you = you;
 }

@@ -129,6 +129,20 @@ export function bareFacts(id: TransactionId): ParticipantFacts {
   };
 }
 
+/**
+ * Neither an outcome's record nor a peer's question says whom to tell, and as whom: without an ack a
+ * coordinator would ask for ever, and without a no it would wait as long as it can.
+ */
+export function noteCoordinator(
+  facts: { coordinator: string; you: number },
+  you: number | undefined,
+  coordinator: string,
+): void {
+  if (facts.coordinator !== "") return;
+  facts.coordinator = coordinator;
+  facts.you = you ?? facts.you;
+}
+
 /** Of a transaction that begins. */
 export function preparedFacts(body: Prepare, coordinator: string): ParticipantFacts {
   const { id, peers, you, epoch, operations, standing = UNKNOWN_STANDING, alone = false } = body;

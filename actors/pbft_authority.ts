@@ -23,6 +23,7 @@ import { isIndex } from "./guards.ts";
 import { type Keys, sha256 } from "./pbft_keys.ts";
 import {
   isBytes,
+  isListOf,
   newViewBytes,
   type NewViewWire,
   type Proof,
@@ -37,6 +38,10 @@ import {
 
 /** Verified view changes that are remembered: each is shown again by new views. */
 const MOST_REMEMBERED = 64;
+/** Signatures that are remembered. */
+const MOST_SIGNATURES = 4096;
+/** Operations in a request. */
+export const MAX_OPERATIONS = 64;
 
 /** A request that was read. */
 export type ReadRequest = RequestContent & { readonly digest: string };
@@ -70,6 +75,11 @@ function assignedOf({ sequence, digest }: Assigned): Assigned {
 /** The authority of one member. */
 export class Authority {
   readonly #remembered = new Set<string>();
+  /** Signatures of requests by digest: one that comes again, or in a batch, is not verified again. */
+  readonly #verified = new Map<string, Proof>();
+  readonly #parsed = new WeakMap<SignedRequest, ReadRequest>();
+  /** What it has signed: each word goes to many, and some into proofs. */
+  readonly #signed = new Map<string, Proof>();
 
   /** @param name of the group */
   constructor(
@@ -80,7 +90,12 @@ export class Authority {
 
   /** Signs as replica `from`, itself. */
   sign(from: number, message: ReplicaMessage): Proof {
-    return this.keys.sign(statement(this.name, from, message));
+    const name = nameOf(message);
+    const known = this.#signed.get(name);
+    if (known !== undefined) return known;
+    const proof = this.keys.sign(statement(this.name, from, message));
+    if (name !== "") keep(this.#signed, name, proof);
+    return proof;
   }
 
   /** Whether a replica has signed this. */
@@ -118,19 +133,31 @@ export class Authority {
     if (request === undefined) return undefined;
     const member = memberOf(request.client);
     if (isReplica(Number(member), this.group)) return undefined; // A replica asks for nothing.
-    return this.keys.verify(member, signed.bytes, signed.signature) ? request : undefined;
+    const known = this.#verified.get(request.digest);
+    if (known !== undefined && isSameProof(known, signed.signature)) return request;
+    if (!this.keys.verify(member, signed.bytes, signed.signature)) return undefined;
+    keep(this.#verified, request.digest, signed.signature);
+    return request;
   }
 
   /** Reads a request that is known to be its client's. */
-  parse({ bytes }: SignedRequest): ReadRequest | undefined {
+  parse(signed: SignedRequest): ReadRequest | undefined {
+    const known = this.#parsed.get(signed);
+    if (known !== undefined) return known;
+    const request = this.#parse(signed);
+    if (request !== undefined) this.#parsed.set(signed, request);
+    return request;
+  }
+
+  #parse({ bytes }: SignedRequest): ReadRequest | undefined {
     const parts = readBody(bytes);
     if (!Array.isArray(parts) || parts.length !== 6) return undefined;
-    const [kind, group, client, timestamp, readOnly, operation] = parts;
+    const [kind, group, client, timestamp, readOnly, operations] = parts;
     if (
       kind !== "request" || group !== this.name || typeof client !== "string" ||
-      !isIndex(timestamp) || typeof readOnly !== "boolean" || !isBytes(operation)
+      !isIndex(timestamp) || typeof readOnly !== "boolean" || !isOperations(operations)
     ) return undefined;
-    return { client, timestamp, readOnly, operation, digest: sha256(bytes) };
+    return { client, timestamp, readOnly, operations, digest: sha256(bytes) };
   }
 
   /** Whether a batch is what its digest says, and each request its client's. */
@@ -192,6 +219,34 @@ export class Authority {
       viewChanges.every((it) => this.isProvedViewChange(it)) &&
       assigned.every((it) => this.isPrePrepared({ view, ...it }, it.signature));
   }
+}
+
+/** Names a word that is said more than once; "": another. */
+function nameOf(message: ReplicaMessage): string {
+  switch (message.type) {
+    case "prePrepare":
+    case "prepare":
+      return `${message.type} ${message.view} ${message.sequence} ${message.digest}`;
+    case "checkpoint":
+      return `${message.type} ${message.sequence} ${message.digest}`;
+    default:
+      return "";
+  }
+}
+
+function keep(signatures: Map<string, Proof>, name: string, proof: Proof): void {
+  signatures.set(name, proof);
+  if (signatures.size <= MOST_SIGNATURES) return;
+  const [oldest] = signatures.keys();
+  signatures.delete(oldest!);
+}
+
+function isSameProof(a: Proof, b: Proof): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function isOperations(it: unknown): it is readonly Uint8Array[] {
+  return isListOf(it, isBytes) && it.length > 0 && it.length <= MAX_OPERATIONS;
 }
 
 /** The member that speaks for a client: `bank` of `bank/7`, its seventh request at a time. */

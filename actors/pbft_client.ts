@@ -24,8 +24,9 @@ import {
   type Services,
 } from "../runtime/role.ts";
 import { isRecord } from "./guards.ts";
-import { Authority } from "./pbft_authority.ts";
+import { Authority, MAX_OPERATIONS } from "./pbft_authority.ts";
 import { type Keyring, Keys, sha256 } from "./pbft_keys.ts";
+import { Assemblies, isPart, type Part } from "./pbft_parts.ts";
 import { MAX_LANES, MAX_REQUEST_BYTES } from "./pbft_requests.ts";
 import { isReplyWire, replyBytes, type ReplyWire, type SignedRequest } from "./pbft_wire.ts";
 
@@ -50,12 +51,20 @@ export interface PbftClientConfig {
 /** What is asked. */
 type Invocation = { readonly operation: unknown; readonly readOnly?: boolean };
 
+/** It waits for a lane, coded. */
+type Waiting = {
+  readonly operation: Uint8Array;
+  readonly readOnly: boolean;
+  readonly asked: Envelope;
+};
+
 type Facts = {
   readonly lane: number;
   readonly id: string;
   readonly timestamp: number;
-  readonly operation: Uint8Array;
-  readonly asked: Envelope;
+  readonly operations: readonly Uint8Array[];
+  /** Who asked for each operation. */
+  readonly asked: readonly Envelope[];
   /** Results by their digest. */
   readonly results: Map<string, Uint8Array>;
   readonly signed: Map<boolean, SignedRequest>;
@@ -69,17 +78,23 @@ const MAX_BACKOFF = 4;
 const REQUEST_HEAD_BYTES = 512;
 /** Invocations that wait for a lane, at most. */
 const MOST_WAITING = 10_000;
+/** Operations that share a request, and its signature, have so many bytes together. */
+const BUNDLE_BYTES = 4096;
 
-class PbftClient implements Role {
+/** A client; part of a role of its own, or of one that does more. */
+export class PbftClient implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #authority: Authority;
   readonly #instances: Instances<Facts, ClientEvent>;
   readonly #free: number[];
-  readonly #waiting: (readonly [Invocation, Envelope])[] = [];
+  #waiting: Waiting[] = [];
+  #isFlushing = false;
+  readonly #assemblies = new Assemblies();
   #last = 0;
   #view = 0;
   #refused = 0;
 
+  /** A client of a group. @throws {RangeError} if that has too few replicas */
   constructor(private readonly services: Services, private readonly config: PbftClientConfig) {
     const group = { replicas: config.replicas.length, faulty: config.faulty };
     const fault = groupFault(group);
@@ -106,17 +121,30 @@ class PbftClient implements Role {
         accepts: isReplyWire,
         handle: (wire: ReplyWire, envelope) => this.#reply(wire, envelope),
       },
+      "pbft.part": {
+        accepts: (body) => isPart(body) && body.of === "pbft.reply",
+        handle: (part: Part, envelope) => {
+          if (!config.replicas.includes(envelope.from)) {
+            return services.deadLetter("forbidden", envelope);
+          }
+          const wire = this.#assemblies.add(envelope.from, part);
+          if (isReplyWire(wire)) this.#reply(wire, envelope);
+        },
+      },
     };
   }
 
+  /** Whether nothing is under way. */
   drained(): boolean {
-    return this.#instances.size === 0;
+    return this.#instances.size === 0 && this.#waiting.length === 0;
   }
 
+  /** Gives up what is under way. */
   stop(): void {
     this.#instances.clear();
   }
 
+  /** What is under way. */
   stats(): Record<string, unknown> {
     return {
       requests: this.#instances.census(),
@@ -125,20 +153,48 @@ class PbftClient implements Role {
     };
   }
 
-  #invoke(invocation: Invocation, envelope: Envelope): void {
-    const lane = this.#free.pop();
-    if (lane !== undefined) return this.#begin(lane, invocation, envelope);
-    if (this.#waiting.length >= MOST_WAITING) return this.services.fail(envelope, "full");
-    this.#waiting.push([invocation, envelope]);
+  #invoke({ operation: value, readOnly = false }: Invocation, asked: Envelope): void {
+    const operation = encode(value);
+    if (operation.length > MAX_REQUEST_BYTES - REQUEST_HEAD_BYTES) {
+      return this.services.fail(asked, "oversized");
+    }
+    if (this.#waiting.length >= MOST_WAITING) return this.services.fail(asked, "full");
+    this.#waiting.push({ operation, readOnly, asked });
+    this.#flush();
   }
 
-  #begin(lane: number, { operation, readOnly = false }: Invocation, asked: Envelope): void {
-    const { services, config } = this;
-    const bytes = encode(operation);
-    if (bytes.length > MAX_REQUEST_BYTES - REQUEST_HEAD_BYTES) {
-      this.#free.push(lane);
-      return services.fail(asked, "oversized");
+  /** What is asked within a turn, and while no lane is free, goes together: a signature for all. */
+  #flush(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    const { timers, clock } = this.services;
+    timers.set(clock.now(), () => {
+      this.#isFlushing = false;
+      while (this.#waiting.length > 0 && this.#free.length > 0) {
+        this.#begin(this.#free.pop()!, this.#bundle());
+      }
+    });
+  }
+
+  /** The oldest invocation, and others of its kind. */
+  #bundle(): readonly Waiting[] {
+    const [first, ...rest] = this.#waiting;
+    const bundle = [first!], left: Waiting[] = [];
+    let bytes = first!.operation.length;
+    for (const it of rest) {
+      const sum = bytes + it.operation.length;
+      const fits = bundle.length < MAX_OPERATIONS && sum <= BUNDLE_BYTES;
+      if (fits && it.readOnly === first!.readOnly) {
+        bundle.push(it);
+        bytes = sum;
+      } else left.push(it);
     }
+    this.#waiting = left;
+    return bundle;
+  }
+
+  #begin(lane: number, bundle: readonly Waiting[]): void {
+    const { services, config } = this;
     // Upwards also over a restart, as long as the wall clock is not set back.
     this.#last = Math.max(this.#last + 1, Math.floor(services.clock.wall() * 1000));
     const id = `${this.#authority.keys.self}/${lane}`;
@@ -146,8 +202,8 @@ class PbftClient implements Role {
       lane,
       id,
       timestamp: this.#last,
-      operation: bytes,
-      asked,
+      operations: bundle.map(({ operation }) => operation),
+      asked: bundle.map(({ asked }) => asked),
       results: new Map(),
       signed: new Map(),
     };
@@ -158,13 +214,12 @@ class PbftClient implements Role {
       maxBackoff: MAX_BACKOFF,
       readTimeoutMs: config.readTimeoutMs ?? READ_TIMEOUT_MS,
     }, facts);
-    this.#instances.step(instance, { type: "invoke", readOnly });
+    this.#instances.step(instance, { type: "invoke", readOnly: bundle[0]!.readOnly });
   }
 
   #done({ lane }: Facts): void {
     this.#free.push(lane);
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#invoke(...next);
+    if (this.#waiting.length > 0) this.#flush();
   }
 
   #reply(wire: ReplyWire, envelope: Envelope): void {
@@ -191,7 +246,8 @@ class PbftClient implements Role {
       },
       deliver: ({ facts }, { digest, view }: ClientEffects["deliver"]) => {
         this.#view = view;
-        services.reply(facts.asked, decode(facts.results.get(digest)!));
+        const results = decode(facts.results.get(digest)!) as readonly Uint8Array[];
+        facts.asked.forEach((asked, index) => services.reply(asked, decode(results[index]!)));
       },
       reject: (_: Instance<Facts>) => {
         this.#refused++;
@@ -199,10 +255,10 @@ class PbftClient implements Role {
     };
   }
 
-  #signed({ id, timestamp, operation, signed }: Facts, readOnly: boolean): SignedRequest {
+  #signed({ id, timestamp, operations, signed }: Facts, readOnly: boolean): SignedRequest {
     const known = signed.get(readOnly);
     if (known !== undefined) return known;
-    const made = this.#authority.request({ client: id, timestamp, readOnly, operation });
+    const made = this.#authority.request({ client: id, timestamp, readOnly, operations });
     signed.set(readOnly, made);
     return made;
   }

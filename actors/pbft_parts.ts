@@ -29,6 +29,11 @@ export function isPart(it: unknown): it is Part {
     isBytes(it["bytes"]) && it["bytes"].length <= PART_BYTES;
 }
 
+/** Whether a body with so many bytes of content may need parts. */
+export function mayNeedParts(bytes: number): boolean {
+  return bytes > PART_BYTES / 2;
+}
+
 /** A body in parts; undefined if it needs none. */
 export function inParts(of: string, id: number, body: unknown): readonly Part[] | undefined {
   const bytes = encode(body);
@@ -38,6 +43,49 @@ export function inParts(of: string, id: number, body: unknown): readonly Part[] 
     const at = index * PART_BYTES;
     return { of, id, index, count, bytes: bytes.slice(at, at + PART_BYTES) };
   });
+}
+
+/** Messages in parts that wait for one replica, at most. */
+const MOST_QUEUED = 8;
+/** Until a mailbox that was full is tried again, in ms. */
+const RETRY_MS = 20;
+
+/** What parts are sent with. */
+export interface PartSender {
+  /** Gives a part to the link; false: it is full for now. */
+  readonly send: (to: number, part: Part) => boolean;
+  /** Does something in so many ms. */
+  readonly later: (ms: number, work: () => void) => void;
+}
+
+/**
+ * Parts on their way out. A new view of ten replicas whose windows are full has more bytes than may
+ * wait for one destination at a time: what finds no room is sent when there is some again.
+ */
+export class PartQueues {
+  readonly #waiting = new Map<number, Map<string, readonly Part[]>>();
+
+  constructor(private readonly sender: PartSender) {}
+
+  /** Sends a message. One of this name that has not left yet is not begun again: it would never end. */
+  add(to: number, name: string, parts: readonly Part[]): void {
+    const queue = this.#waiting.get(to) ?? new Map<string, readonly Part[]>();
+    if (queue.has(name) || queue.size >= MOST_QUEUED) return;
+    this.#waiting.set(to, queue.set(name, parts));
+    if (queue.size === 1) this.#drain(to, queue);
+  }
+
+  #drain(to: number, queue: Map<string, readonly Part[]>): void {
+    for (const [name, parts] of queue) {
+      let at = 0;
+      while (at < parts.length && this.sender.send(to, parts[at]!)) at++;
+      if (at < parts.length) {
+        queue.set(name, parts.slice(at));
+        return this.sender.later(RETRY_MS, () => this.#drain(to, queue));
+      }
+      queue.delete(name);
+    }
+  }
 }
 
 type Assembly = { readonly id: number; readonly parts: Map<number, Uint8Array> };

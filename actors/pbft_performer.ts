@@ -134,10 +134,11 @@ export class Performer {
 
   #propose({ view, sequence, requests: ids }: ReplicaEffects["propose"]): void {
     const { requests, proofs, step, liar } = this.parts;
-    const batch = requests.batch(liar().orders(ids));
+    const taken = requests.fitting(ids);
+    const batch = requests.batch(liar().orders(ids.slice(0, taken)));
     const digest = batchDigest(batch);
     proofs.batches.set(digest, batch);
-    step({ type: "proposed", view, sequence, digest });
+    step({ type: "proposed", view, sequence, digest, taken });
   }
 
   #execute(assigned: Assigned): void {

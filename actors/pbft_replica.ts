@@ -31,7 +31,7 @@ import { type Behaviour, isBehaviours, Liar } from "./byzantine.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
 import { isRecord } from "./guards.ts";
 import { Authority } from "./pbft_authority.ts";
-import { Dossier, type Evidence } from "./pbft_evidence.ts";
+import { Dossier, type Evidence, isConvicting } from "./pbft_evidence.ts";
 import { Intake } from "./pbft_intake.ts";
 import { type Keyring, Keys } from "./pbft_keys.ts";
 import { Performer } from "./pbft_performer.ts";
@@ -81,6 +81,14 @@ export interface ReplicaConfig {
   readonly checkpointBytes?: number;
 }
 
+/** What a role that is more than a replica hears of it. */
+export interface ReplicaHooks {
+  /** Every new state of the machine, also a recovered or fetched one. */
+  readonly changed?: (state: unknown) => void;
+  /** Evidence that is the first of its kind. */
+  readonly accused?: (evidence: Evidence) => void;
+}
+
 /** Makes a role of a state machine: one replica of it. */
 export function replicaRole<S, O, R>(
   machine: StateMachine<S, O, R>,
@@ -91,7 +99,8 @@ export function replicaRole<S, O, R>(
   });
 }
 
-class ReplicaActor implements Role {
+/** A replica; part of a role of its own, or of one that does more. */
+export class ReplicaActor implements Role {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #authority: Authority;
   readonly #service: Service;
@@ -105,21 +114,23 @@ class ReplicaActor implements Role {
   readonly #instances: Instances<undefined, ReplicaEvent>;
   readonly #checkpoints: Checkpoints;
   readonly #refused: Record<string, number> = {};
-  #records: readonly ProvedRecord[] = [];
+  #records: ProvedRecord[] = [];
   #instance: Instance<undefined> | undefined;
   #recovered: Extract<ReplicaEvent, { readonly type: "recovered" }> | undefined;
   #liar: Liar;
 
+  /** A replica of a machine. @throws {RangeError} if there are too few of them */
   constructor(
     private readonly services: Services,
     private readonly config: ReplicaConfig,
     machine: StateMachine,
+    private readonly hooks: ReplicaHooks = {},
   ) {
     const group = { replicas: config.replicas.length, faulty: config.faulty };
     const fault = groupFault(group);
     if (fault !== undefined) throw new RangeError(`Cannot start ${services.address}: ${fault}`);
     this.#authority = new Authority(config.group, group, new Keys(config.keyring));
-    this.#service = new Service(machine);
+    this.#service = new Service(machine, hooks.changed);
     this.#proofs = new Proofs(this.#authority, config.index);
     this.#liar = this.#liarOf(config.behaviours ?? []);
     const shared = this.#shared();
@@ -184,6 +195,7 @@ class ReplicaActor implements Role {
     };
   }
 
+  /** What the machine is started with. */
   get input(): ReplicaInput {
     const { replicas, faulty, index, settings } = this.config;
     return { ...REPLICA_SETTINGS, ...settings, replicas: replicas.length, faulty, index };
@@ -194,12 +206,20 @@ class ReplicaActor implements Role {
     return this.#engine.snapshot(this.#instance!.state).context as ReplicaContext;
   }
 
+  /** The last number that is executed, and the last whose state a quorum has. */
+  get progress(): { readonly executed: number; readonly stable: number } {
+    const { executed = 0, stable } = this.#instance === undefined ? {} : this.context;
+    return { executed, stable: stable?.sequence ?? 0 };
+  }
+
+  /** Gives the machine an event. */
   step(event: ReplicaEvent): void {
     this.#instances.step(this.#instance!, event);
   }
 
   // Life -------------------------------------------------------------------------------------
 
+  /** Reads its journal. */
   recover(): void {
     const store = this.services.openStore();
     const records = [...store.records()] as ProvedRecord[];
@@ -212,15 +232,18 @@ class ReplicaActor implements Role {
     this.#recovered = { type: "recovered", as, executed };
   }
 
+  /** Begins. */
   serve(): void {
     this.#instance = this.#instances.create(String(this.config.index), this.input, undefined);
     this.step(this.#recovered!);
   }
 
+  /** Ends. */
   stop(): void {
     this.#instances.clear();
   }
 
+  /** Where it is, what it refused, whom it convicted. */
   stats(): Record<string, unknown> {
     const isUp = this.#instance !== undefined;
     const { view, active, executed, stable } = isUp ? this.context : { view: 0 } as ReplicaContext;
@@ -241,14 +264,14 @@ class ReplicaActor implements Role {
   }
 
   #record(record: ProvedRecord): void {
-    this.#records = [...this.#records, record];
+    this.#records.push(record);
     this.#checkpoints.written();
   }
 
   /** Below the stable checkpoint nothing is needed, and what is above in the journal is little. */
   #forget(): void {
     const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    this.#records = retained(this.#records, initial) as readonly ProvedRecord[];
+    this.#records = [...retained(this.#records, initial)] as ProvedRecord[];
   }
 
   #count(reason: string): void {
@@ -265,11 +288,16 @@ class ReplicaActor implements Role {
   #accuse(evidence: Evidence): void {
     if (!this.#dossier.add(evidence)) return;
     const { replica, offence } = evidence;
-    const name = this.config.replicas[replica];
-    this.services.log(
-      "failure",
-      `${name} (replica ${replica}) is faulty: ${offence}, by its own signature`,
-    );
+    const name = `${this.config.replicas[replica]} (replica ${replica})`;
+    this.services.log("failure", `${name} is faulty: ${offence}, by its own signature`);
+    this.hooks.accused?.(evidence);
+  }
+
+  /** Another has gathered evidence: it counts if it convicts. */
+  hearEvidence(evidence: Evidence): boolean {
+    if (!isConvicting(evidence, this.#authority, this.input.window)) return false;
+    this.#accuse(evidence);
+    return true;
   }
 
   #liarOf(behaviours: readonly Behaviour[]): Liar {

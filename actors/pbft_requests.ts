@@ -10,6 +10,7 @@ import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { Services } from "../runtime/role.ts";
 import { type Authority, memberOf, type ReadRequest } from "./pbft_authority.ts";
+import { inParts, mayNeedParts } from "./pbft_parts.ts";
 import type { Service } from "./pbft_service.ts";
 import { type Proof, replyBytes, type SignedRequest } from "./pbft_wire.ts";
 
@@ -17,6 +18,9 @@ import { type Proof, replyBytes, type SignedRequest } from "./pbft_wire.ts";
 export const MAX_LANES = 64;
 /** A request is no longer, in bytes. */
 export const MAX_REQUEST_BYTES: number = 16 * 1024;
+
+/** Those of a batch are not longer together, in bytes: a mailbox has to hold a few. */
+export const MAX_BATCH_BYTES: number = 256 * 1024;
 
 /** What requests are taken with. */
 export interface RequestParts {
@@ -44,6 +48,11 @@ export class Requests {
   /** The last read of each client that waits for the execution of a number. */
   readonly #reads = new Map<string, { readonly from: number; readonly request: ReadRequest }>();
 
+  readonly #direct: RequestId[] = [];
+  readonly #relayed: RequestId[] = [];
+  #isCollecting = false;
+  #replies = 0;
+
   constructor(private readonly parts: RequestParts) {}
 
   /** How many wait. */
@@ -53,16 +62,16 @@ export class Requests {
 
   /** A client asks, or a replica hands on what it was asked. */
   take(signed: SignedRequest, envelope: Envelope): void {
-    const { authority, service, config, refuse, step } = this.parts;
+    const { authority, service, config, refuse } = this.parts;
     if (signed.bytes.length > MAX_REQUEST_BYTES) return refuse("oversized", envelope);
     const request = authority.read(signed);
     if (request === undefined) return refuse("signature", envelope);
     if (!isLane(request.client)) return refuse("lane", envelope);
     if (request.readOnly) {
-      if (!service.isReadOnly(request.operation)) return refuse("notReadOnly", envelope);
+      if (!service.isReadOnly(request)) return refuse("notReadOnly", envelope);
       const { log, executed } = this.parts.context();
       const from = readableFrom(log);
-      if (executed >= from) return this.reply(request, service.read(request.operation));
+      if (executed >= from) return this.reply(request, service.read(request));
       this.#reads.set(request.client, { from, request });
       return;
     }
@@ -77,11 +86,26 @@ export class Requests {
         if (known === undefined || known.request.timestamp < timestamp) {
           this.#waiting.set(client, { signed, request });
         }
-        const direct = !config.replicas.includes(envelope.from);
         const { digest } = this.#waiting.get(client)!.request;
-        step({ type: "request", requests: [{ client, timestamp, digest }], direct });
+        const from = config.replicas.includes(envelope.from) ? this.#relayed : this.#direct;
+        from.push({ client, timestamp, digest });
+        this.#collect();
       }
     }
+  }
+
+  /** The machine is told all requests of a turn at once. */
+  #collect(): void {
+    if (this.#isCollecting) return;
+    this.#isCollecting = true;
+    const { timers, clock } = this.parts.services;
+    timers.set(clock.now(), () => {
+      this.#isCollecting = false;
+      for (const direct of [true, false]) {
+        const requests = (direct ? this.#direct : this.#relayed).splice(0);
+        if (requests.length > 0) this.parts.step({ type: "request", requests, direct });
+      }
+    });
   }
 
   /** So much is executed: reads that waited for it are answered. */
@@ -89,7 +113,7 @@ export class Requests {
     for (const [client, { from, request }] of this.#reads) {
       if (sequence < from) continue;
       this.#reads.delete(client);
-      this.reply(request, this.parts.service.read(request.operation));
+      this.reply(request, this.parts.service.read(request));
     }
   }
 
@@ -102,7 +126,21 @@ export class Requests {
     const from = config.index;
     const reply = { client, timestamp, view: context().view, readOnly, result, from };
     const mac = proves(authority.keys.mac(member, replyBytes(authority.name, reply)));
-    services.send(to, "pbft.reply", { ...reply, mac }, { urgent: true });
+    const body = { ...reply, mac };
+    const id = services.incarnation * 2 ** 24 + this.#replies++;
+    const parts = mayNeedParts(result.length) ? inParts("pbft.reply", id, body) : undefined;
+    if (parts === undefined) return void services.send(to, "pbft.reply", body, { urgent: true });
+    for (const part of parts) services.send(to, "pbft.part", part);
+  }
+
+  /** How many of these, the first ones, are not too long together for a batch. */
+  fitting(ids: readonly RequestId[]): number {
+    let bytes = 0;
+    const tooMany = ids.findIndex(({ client }) => {
+      bytes += this.#waiting.get(client)?.signed.bytes.length ?? 0;
+      return bytes > MAX_BATCH_BYTES;
+    });
+    return tooMany < 0 ? ids.length : tooMany;
   }
 
   /** The requests of a batch; one that another has taken the place of is left out. */

@@ -9,7 +9,7 @@ import { INITIAL_DIGEST } from "../protocols/pbft/messages.ts";
 import { admitRequest } from "../protocols/pbft/rules.ts";
 import { decode, decodeBody, encode } from "../runtime/codec.ts";
 import type { Store } from "../runtime/ports.ts";
-import type { ReadRequest } from "./pbft_authority.ts";
+import { memberOf, type ReadRequest } from "./pbft_authority.ts";
 import { sha256 } from "./pbft_keys.ts";
 
 /**
@@ -19,8 +19,12 @@ import { sha256 } from "./pbft_keys.ts";
 export interface StateMachine<S = unknown, O = unknown, R = unknown> {
   /** The state that all replicas begin with. */
   readonly initial: S;
-  /** Executes an operation, which may be anything a client sends. A refusal is a reply. */
-  apply(state: S, operation: O): readonly [state: S, reply: R];
+  /**
+   * Executes an operation, which may be anything a client sends. A refusal is a reply.
+   *
+   * @param client who asks, by its name in the group: its signature has been verified
+   */
+  apply(state: S, operation: O, client: string): readonly [state: S, reply: R];
   /** Whether an operation changes nothing: such a one may be answered without being ordered. */
   isReadOnly?(operation: O): boolean;
 }
@@ -71,8 +75,15 @@ export class Service {
   /** Requests executed in this life. */
   executed = 0;
 
-  /** In the initial state. */
-  constructor(private readonly machine: StateMachine) {
+  /**
+   * In the initial state.
+   *
+   * @param changed called with every new state
+   */
+  constructor(
+    private readonly machine: StateMachine,
+    private readonly changed: (state: unknown) => void = () => {},
+  ) {
     this.#state = machine.initial;
   }
 
@@ -86,33 +97,40 @@ export class Service {
     return this.#answered.get(client);
   }
 
-  /** Executes a request, once; the result, coded. */
-  execute({ client, timestamp, operation }: ReadRequest): Uint8Array {
-    const [state, result] = this.#apply(operation);
-    this.#state = state;
+  /** Executes a request, once; the results of its operations, coded. */
+  execute({ client, timestamp, operations }: ReadRequest): Uint8Array {
+    const before = this.#state;
+    const results = operations.map((operation) => {
+      const [state, result] = this.#apply(operation, client);
+      this.#state = state;
+      return result;
+    });
+    const result = encode(results);
     this.#answered.set(client, { timestamp, result });
     this.executed++;
+    if (this.#state !== before) this.changed(this.#state);
     return result;
   }
 
-  /** Whether an operation only reads. */
-  isReadOnly(operation: Uint8Array): boolean {
+  /** Whether all operations of a request only read. */
+  isReadOnly({ operations }: ReadRequest): boolean {
     try {
-      return this.machine.isReadOnly?.(decodeBody(operation)) === true;
+      return operations.every((it) => this.machine.isReadOnly?.(decodeBody(it)) === true);
     } catch {
       return false;
     }
   }
 
-  /** The result of an operation that only reads. */
-  read(operation: Uint8Array): Uint8Array {
-    return this.#apply(operation)[1];
+  /** The results of a request that only reads, coded. */
+  read({ operations, client }: ReadRequest): Uint8Array {
+    return encode(operations.map((operation) => this.#apply(operation, client)[1]));
   }
 
   /** A client may send anything: what makes the machine throw is refused, by every replica alike. */
-  #apply(operation: Uint8Array): readonly [state: unknown, result: Uint8Array] {
+  #apply(operation: Uint8Array, client: string): readonly [state: unknown, result: Uint8Array] {
     try {
-      const [state, reply] = this.machine.apply(this.#state, decodeBody(operation));
+      const asked = decodeBody(operation);
+      const [state, reply] = this.machine.apply(this.#state, asked, memberOf(client));
       return [state, encode(reply ?? null)];
     } catch {
       return [this.#state, encode({ error: "the operation cannot be executed" })];
@@ -161,6 +179,7 @@ export class Service {
     this.#answered = new Map(
       answered.map(([client, timestamp, result]) => [client, { timestamp, result }]),
     );
+    this.changed(state);
   }
 
   /** Lets go of snapshots below a stable one. */

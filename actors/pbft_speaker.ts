@@ -14,7 +14,7 @@ import type { Address } from "../runtime/ports.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Liar, Outgoing } from "./byzantine.ts";
 import { type Authority, batchDigest } from "./pbft_authority.ts";
-import { inParts } from "./pbft_parts.ts";
+import { inParts, PartQueues } from "./pbft_parts.ts";
 import type { Proofs } from "./pbft_proofs.ts";
 import { newViewBytes, type NewViewWire, type Proof, type ViewChangeWire } from "./pbft_wire.ts";
 
@@ -30,8 +30,14 @@ export interface SpeakerParts {
 /** Speaks for one replica. */
 export class Speaker {
   #partId: number;
+  readonly #queues: PartQueues;
 
   constructor(private readonly parts: SpeakerParts) {
+    const { services, config } = parts;
+    this.#queues = new PartQueues({
+      send: (to, part) => services.send(config.replicas[to]!, "pbft.part", part) !== "full",
+      later: (ms, work) => void services.timers.set(services.clock.now() + ms, work),
+    });
     // Those of an earlier life are not put together with these.
     this.#partId = parts.services.incarnation * 2 ** 24;
   }
@@ -101,13 +107,10 @@ export class Speaker {
 
   #transmit(to: number, { type, body }: Outgoing): void {
     const { services, config } = this.parts;
-    const address = config.replicas[to]!;
-    const parts = isLong(type) ? inParts(type, this.#partId++, body) : undefined;
-    if (parts === undefined) {
-      services.send(address, type, body, { urgent: !isLong(type) });
-    } else {
-      for (const part of parts) services.send(address, "pbft.part", part);
-    }
+    const id = this.#partId++;
+    const parts = isLong(type) ? inParts(type, id, body) : undefined;
+    if (parts !== undefined) return this.#queues.add(to, subjectOf(type, id, body), parts);
+    services.send(config.replicas[to]!, type, body, { urgent: !isLong(type) });
   }
 
   /** A new view with what proves it, signed. */
@@ -143,6 +146,13 @@ export class Speaker {
 
 function isSameContent(a: readonly Assigned[], b: readonly Assigned[]): boolean {
   return a.length === b.length && a.every((it, index) => isSameAssignment(it, b[index]!));
+}
+
+/** Two messages about the same are one. */
+function subjectOf(type: string, id: number, body: unknown): string {
+  if (Array.isArray(body)) return `${type} ${id}`;
+  const { view, sequence } = body as { readonly view?: number; readonly sequence?: number };
+  return `${type} ${view} ${sequence}`;
 }
 
 /** What may need more than a frame. */

@@ -67,7 +67,7 @@ export type StatusWire = {
   readonly mac: Proof;
 };
 
-/** An answer; `result` is coded, `digest` is its own. */
+/** An answer; `result` is the coded list of the coded results of all operations. */
 export type ReplyWire = {
   readonly client: string;
   readonly timestamp: number;
@@ -125,14 +125,14 @@ export type RequestContent = {
   readonly client: string;
   readonly timestamp: number;
   readonly readOnly: boolean;
-  /** Coded. */
-  readonly operation: Uint8Array;
+  /** Each coded; they are executed in this order, and share one signature. */
+  readonly operations: readonly Uint8Array[];
 };
 
 /** The bytes of a request. */
 export function requestBytes(group: string, request: RequestContent): Uint8Array {
-  const { client, timestamp, readOnly, operation } = request;
-  return encode(["request", group, client, timestamp, readOnly, operation]);
+  const { client, timestamp, readOnly, operations } = request;
+  return encode(["request", group, client, timestamp, readOnly, operations]);
 }
 
 /** What is authenticated of a reply. */

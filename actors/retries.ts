@@ -4,6 +4,7 @@
  * @module
  */
 import type { CoordinatorConfig, CoordinatorFacts } from "./coordinator_facts.ts";
+import type { Instance } from "../runtime/instances.ts";
 import type { Timer, Timers } from "../runtime/timers.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
@@ -54,6 +55,16 @@ export function retryPause(
   const pause = base * 2 ** Math.min(retries, MOST_DOUBLINGS) * (0.5 + chance);
   const end = Math.min(client?.metadata.deadline ?? Infinity, begunAt + config.voteTimeoutMs);
   return now + pause < end ? pause : undefined;
+}
+
+/** Aborts a transaction for a reason that another attempt may not meet. */
+export function abortRetryable<I extends Instance<Pick<CoordinatorFacts, "refusal">>>(
+  instance: I,
+  refusal: Refusal,
+  step: (instance: I, event: { readonly type: "abort"; readonly retryable: true }) => void,
+): void {
+  instance.facts.refusal ??= refusal;
+  step(instance, { type: "abort", retryable: true });
 }
 
 /** Transactions that pause before they are begun again. */

@@ -39,7 +39,7 @@ import {
 } from "./coordinator_facts.ts";
 import { isRecord } from "./guards.ts";
 import type { Refusal } from "./ledger.ts";
-import { DEADLOCK } from "./retries.ts";
+import { abortRetryable, DEADLOCK } from "./retries.ts";
 import type { Sequences } from "./sequences.ts";
 
 /** What this protocol works on: all of it the coordinator's. */
@@ -108,8 +108,7 @@ export class ThreePhaseCoordinator {
   victim(key: string): void {
     const instance = this.#instances.get(key);
     if (instance === undefined) return;
-    instance.facts.refusal ??= DEADLOCK;
-    this.#instances.step(instance, { type: "abort", retryable: true });
+    abortRetryable(instance, DEADLOCK, (it, event) => this.#instances.step(it, event));
   }
 
   /** What a restarted coordinator has to go on with. */

@@ -19,11 +19,11 @@ import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
 import type { Audit } from "./audit.ts";
-import { logVerdict, reasonToWait } from "./investigation.ts";
+import { auditDecision, investigate, logVerdict } from "./investigation.ts";
 import type { Writes } from "./ledger.ts";
 import {
   type Knowledge,
-  MOST_TOLD,
+  listOpen,
   type OpenTransaction,
   type ResolveReply,
   type ResolveRequest,
@@ -163,17 +163,13 @@ export class ThreePhaseDoubts {
   /** What is not over here. */
   list(): OpenTransaction[] {
     const { services, participants } = this.parts;
-    const open: OpenTransaction[] = [];
-    for (const instance of participants) {
-      if (!participants.isOpen(instance) || open.length >= MOST_TOLD) continue;
+    return listOpen(services, participants, (instance) => {
+      if (!participants.isOpen(instance)) return undefined;
       const state = participants.describe(instance);
-      const { coordinator, peers, rows, since } = instance.facts;
+      const { coordinator, rows, since } = instance.facts;
       const locks = /^(refus|abort|commit)/.test(state) ? [] : [...rows.keys];
-      const { key: id } = instance;
-      const at = services.address;
-      open.push({ id, at, state, since, coordinator, participants: [...peers], locks });
-    }
-    return open;
+      return { state, since, coordinator, locks };
+    });
   }
 
   /** Decisions that are not settled, and those that were wrong, or may be. */
@@ -190,19 +186,14 @@ export class ThreePhaseDoubts {
     this.#instances.step(instance, { type: outcome });
   }
 
-  async #investigate(instance: Instance<Facts>): Promise<void> {
+  #investigate(instance: Instance<Facts>): Promise<void> {
     const { services, participants } = this.parts;
-    const { record: { id }, participant } = instance.facts;
-    const { coordinator, peers, you } = participant.facts;
-    const others = peers.filter((_, index) => index !== you);
-    const witnesses = { coordinator, peers: others, protocol: "3pc" } as const;
-    const reason = await reasonToWait(services, id, witnesses);
-    const state = participants.describe(participant);
-    if (reason !== undefined || state !== IN_DOUBT) {
-      instance.facts.refusal = reason ?? `The decision has been heard meanwhile: it is ${state}`;
-      this.#instances.step(instance, { type: "known" });
-    } else this.#instances.step(instance, { type: "unknown" });
-    services.wake();
+    return investigate(services, instance.facts, {
+      protocol: "3pc",
+      stateOf: () => participants.describe(instance.facts.participant),
+      inDoubt: IN_DOUBT,
+      step: (event) => this.#instances.step(instance, event),
+    });
   }
 
   #answer({ asker }: Facts, reply: ResolveReply): void {
@@ -226,9 +217,7 @@ export class ThreePhaseDoubts {
       });
       return;
     }
-    audit.write(record, "open");
-    const text = `${instance.key}: heuristic ${record.decision} by ${record.operator}`;
-    services.log("warning", `${text}: ${record.reason}`);
+    auditDecision(services, audit, record);
     services.journal(record, true, () => {
       this.#instances.step(instance, { type: "journaled", record: "heuristic" });
       const { outcome } = instance.facts;

@@ -94,13 +94,6 @@ export function* neededRecords(
   }
 }
 
-/** Neither an outcome's record nor a peer's question says whom to tell, and as whom. */
-export function noteCoordinator(facts: ThreePhaseFacts, you: number | undefined, from: string) {
-  if (facts.coordinator !== "") return;
-  facts.coordinator = from;
-  facts.you = you ?? facts.you;
-}
-
 /** How long whoever leads may be silent unless configured otherwise, in ms. */
 const SILENCE_MS = 10_000;
 

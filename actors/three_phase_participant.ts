@@ -33,12 +33,11 @@ import { type Instance, Instances } from "../runtime/instances.ts";
 import type { MessageHandler } from "../runtime/role.ts";
 import { hasId, isIndex } from "./guards.ts";
 import { logLostVote } from "./participant_messages.ts";
-import { isPrepare, UNKNOWN_STANDING, type Work } from "./participant_facts.ts";
+import { isPrepare, noteCoordinator, UNKNOWN_STANDING, type Work } from "./participant_facts.ts";
 import { COORDINATOR, ThreePhaseEffects, type ThreePhaseParts } from "./three_phase_effects.ts";
 import {
   bareFacts,
   neededRecords,
-  noteCoordinator,
   recoveredFacts,
   type ThreePhaseFacts,
   timesOf,

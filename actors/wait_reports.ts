@@ -47,7 +47,7 @@ export class WaitReports {
         const { services, detector } = this.parts;
         if (envelope.from !== detector) return services.deadLetter("forbidden", envelope);
         this.#heard = round;
-        this.#report(full, true);
+        this.#report(this.parts.locks.waits(), full, true);
         this.contended();
       },
     },
@@ -75,19 +75,18 @@ export class WaitReports {
   }
 
   #look(): void {
-    this.#report(false, ++this.#looks % SIGN_EVERY === 0 && this.#told.size > 0);
     const { locks } = this.parts;
+    const waits = locks.waits();
     const seen = this.#seen;
-    this.#seen = new Map(
-      locks.waits().map((wait) => [name(wait), (seen.get(name(wait)) ?? 0) + 1]),
-    );
+    this.#report(waits, false, ++this.#looks % SIGN_EVERY === 0 && this.#told.size > 0);
+    this.#seen = new Map(waits.map((wait) => [name(wait), (seen.get(name(wait)) ?? 0) + 1]));
     if (this.#seen.size > 0 || locks.waiting > 0) this.contended();
   }
 
   /** Tells what has changed, or everything. @param anyway also where there is nothing to tell */
-  #report(full: boolean, anyway: boolean): void {
+  #report(waits: readonly LockWait[], full: boolean, anyway: boolean): void {
     const now = new Map<string, LockWait>();
-    for (const wait of this.parts.locks.waits()) {
+    for (const wait of waits) {
       // Whoever was not there at the last look has not waited for long.
       const least = wait.follows ? LONG_FOLLOWED : 1;
       if ((this.#seen.get(name(wait)) ?? 0) >= least) {

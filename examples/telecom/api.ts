@@ -17,8 +17,9 @@
  * | `fault.exit` | role | done | operator |
  * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
  * | `fault.degrade` | links: from, to; loss, delayMs | done | operator |
- * | `fault.crash`, `fault.restart` | node | done | operator |
- * | `fault.load` | node, ms | done | operator |
+ * | `fault.crash`, `.restart`, `.load`, `.behave` | node; ms; behaviours | done | operator |
+ * | `roster.list` | none | configuration, replicas | operator |
+ * | `roster.handOver`, `.cancel`, `.set`, `.replace` | what changes | epoch | operator |
  * | `transactions.list` | none | transactions, heuristics, silent | operator |
  * | `transactions.resolve` | id, decision, reason | id, decision, participants | operator |
  * | `rpc.discover` | none | this table as an OpenRPC document | anyone |

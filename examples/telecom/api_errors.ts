@@ -59,7 +59,8 @@ export type ErrorName =
   | "condition_failed"
   | "decision_known"
   | "not_in_doubt"
-  | "depends_on_others";
+  | "depends_on_others"
+  | "order_refused";
 
 /** The table: every error by name. */
 export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
@@ -99,6 +100,7 @@ export const apiErrors: { readonly [N in ErrorName]: ErrorKind } = {
   decision_known: none(-32019, "The decision is known, or is being made"),
   not_in_doubt: none(-32020, "The transaction is not in doubt"),
   depends_on_others: none(-32021, "Others that are not decided must be resolved first"),
+  order_refused: none(-32022, "The group that orders the configuration has refused"),
 };
 
 /** An error as it goes to a client. */

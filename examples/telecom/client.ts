@@ -6,6 +6,7 @@
 import type { Address } from "../../runtime/ports.ts";
 import { AskFailed } from "../../runtime/role.ts";
 import { type ApiError, apiError, type Outcome } from "./api_errors.ts";
+import type { RosterView } from "../../actors/cluster_roster.ts";
 import type { ClusterTransactions } from "../../actors/oversight.ts";
 import type {
   FaultParams,
@@ -79,6 +80,12 @@ export type ResultByMethod = {
   "fault.crash": { readonly done: true };
   "fault.restart": { readonly done: true };
   "fault.load": { readonly done: true };
+  "fault.behave": { readonly done: true };
+  "roster.list": RosterView;
+  "roster.handOver": { readonly epoch: number };
+  "roster.cancel": { readonly epoch: number };
+  "roster.set": { readonly epoch: number };
+  "roster.replace": { readonly epoch: number };
   "transactions.list": ClusterTransactions;
   "transactions.resolve": {
     readonly id: string;

@@ -11,6 +11,7 @@ import { CommandError, EXIT_AGAIN, EXIT_INTERRUPTED, reasonOf } from "./command_
 import { clusterReport, reportText } from "./cluster_report.ts";
 import { DataFolder } from "./data_folder.ts";
 import { writeFileDurably } from "./durable_file.ts";
+import { readSchedule } from "./fault_schedule.ts";
 import { History } from "./history.ts";
 import { reserveAddress, type Reserved } from "./listen_address.ts";
 import { checkProfile, loadProfile } from "./profile_loader.ts";
@@ -40,7 +41,8 @@ export async function clusterCommand(args: readonly string[]): Promise<number> {
 
 async function runCluster(options: ClusterOptions): Promise<number> {
   const profile = adjust(await readProfile(options.profile), options.settings);
-  const { data: path, subscribers } = options;
+  const { data: path, subscribers, faultSchedule } = options;
+  const schedule = faultSchedule === undefined ? [] : await readSchedule(faultSchedule, profile);
   const folder = await DataFolder.open({ path, profile, subscribers });
   const signals = new StopSignals(() => {
     folder.close();
@@ -53,17 +55,9 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     const address = reserveAddress(options.http.hostname, options.http.port);
     if (options.tokenFile !== undefined) await writeTokens(options.tokenFile, tokens);
     const history = options.history === undefined ? undefined : openHistory(options.history);
-    const console = reserveConsole(options);
-    const run = new ClusterRun({
-      options,
-      profile,
-      folder,
-      tokens,
-      address,
-      console,
-      history,
-      display,
-    });
+    const shown = { display, console: reserveConsole(options) };
+    const made = { options, profile, folder, tokens, address, history, schedule, ...shown };
+    const run = new ClusterRun(made);
     const result = await run.run(signals.requested);
     if (result === "interrupted") return EXIT_INTERRUPTED;
     history?.close();
@@ -150,6 +144,7 @@ function tell(
     ...result,
     profile: profile.name,
     nodes: profile.nodes.length,
+    group: profile.settings.pbft.group,
     expectedCents: folder.expectedCents,
     clean: problems.length === 0,
   });

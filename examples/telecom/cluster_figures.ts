@@ -5,7 +5,7 @@
  * @module
  */
 import { isRecord } from "../../actors/guards.ts";
-import { CLIENT } from "../../runtime/role.ts";
+import { CLIENT, nodeOf } from "../../runtime/role.ts";
 import { Histogram, type HistogramData } from "../../runtime/histogram.ts";
 
 /** Sums over all roles. */
@@ -29,6 +29,19 @@ export interface ClusterFigures {
     /** Waiting in mailboxes. */
     readonly waiting: number;
   };
+  readonly configuration: ConfigurationFigures;
+}
+
+/** What those who order the configuration have said in all their lives. */
+export interface ConfigurationFigures {
+  /** The latest; 0 where nobody orders any. */
+  readonly epoch: number;
+  /** What can be proved of which replica, by its number, and who can. */
+  readonly evidence: readonly {
+    readonly replica: number;
+    readonly offence: string;
+    readonly provedBy: readonly string[];
+  }[];
 }
 
 const COUNTERS = [
@@ -66,15 +79,32 @@ export class FigureKeeper {
   /** What ended incarnations counted. */
   readonly #past: Counts = zero();
   readonly #pastLatency = new Histogram();
+  #epoch = 0;
+  /** Who can prove what, by replica and offence. */
+  readonly #evidence = new Map<string, Set<string>>();
 
   /** Takes the figures of roles by address; those that are absent keep their last ones. */
   observe(stats: Readonly<Record<string, unknown>>): void {
     for (const [address, figures] of Object.entries(stats)) {
       if (!isRecord(figures)) continue;
+      if (address.endsWith("/configuration")) this.#observeReplica(address, figures);
       const seen = read(address, figures);
       const last = this.#last.get(address);
       if (last !== undefined && seen.counts.sent < last.counts.sent) this.#bury(last);
       this.#last.set(address, seen);
+    }
+  }
+
+  #observeReplica(address: string, figures: Readonly<Record<string, unknown>>): void {
+    const { configuration, evidence } = figures;
+    if (isRecord(configuration)) {
+      this.#epoch = Math.max(this.#epoch, number(configuration["epoch"]));
+    }
+    if (!Array.isArray(evidence)) return;
+    for (const each of evidence.filter(isRecord)) {
+      const key = `${each["replica"]} ${each["offence"]}`;
+      const provedBy = this.#evidence.get(key) ?? new Set();
+      this.#evidence.set(key, provedBy.add(nodeOf(address)));
     }
   }
 
@@ -101,8 +131,16 @@ export class FigureKeeper {
       edge: { hits, misses },
       transactions: { started, committed, aborted, inDoubt, voting, committing, latency },
       messages: { sent, delivered, dropped, deadLetters, waiting },
+      configuration: { epoch: this.#epoch, evidence: [...this.#evidence].map(evidenceOf) },
     };
   }
+}
+
+function evidenceOf(
+  [key, provedBy]: readonly [string, ReadonlySet<string>],
+): ConfigurationFigures["evidence"][number] {
+  const [replica = "", offence = ""] = key.split(" ");
+  return { replica: Number(replica), offence, provedBy: [...provedBy].sort() };
 }
 
 function zero(): Counts {

@@ -7,6 +7,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { builtInProfiles } from "./built_in_profiles.ts";
 import { CommandError } from "./command_error.ts";
 import { DEFAULT_SUBSCRIBERS } from "./data_folder.ts";
+import { readDuration } from "./durations.ts";
 
 /** What `cluster` was asked to do. */
 export interface ClusterOptions {
@@ -31,6 +32,8 @@ export interface ClusterOptions {
   readonly fast: boolean;
   /** Whether operators may order faults. */
   readonly faults: boolean;
+  /** A file that says which faults happen when; undefined: none by themselves. */
+  readonly faultSchedule: string | undefined;
   /** Whether the last line of standard output is the report as JSON. */
   readonly json: boolean;
   /** Where to write every operation of the traffic to. */
@@ -58,12 +61,12 @@ const VALUES = [
   "history",
   "max-transactions",
   "transaction-timeout",
+  "fault-schedule",
 ] as const;
 const MAX_LOAD = 1_000_000;
 const MAX_SUBSCRIBERS = 10_000_000;
 const MAX_TRANSACTIONS = 1_000_000;
 const MAX_SEED = 2 ** 32 - 1;
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** What `cluster --help` prints. */
 export const CLUSTER_HELP: string = `Usage: deno task cluster [OPTIONS]
@@ -89,8 +92,12 @@ The first line on standard error once it serves is "ready URL".
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
   --fast               links without delay, jitter and limit of bandwidth
-  --faults             operators may order faults: end roles, cut and mend links (fault.* of the
-                       API); each order goes into the log
+  --faults             operators may order faults: end roles, cut and mend links, have replicas lie
+                       (fault.* of the API); each order goes into the log
+  --fault-schedule FILE
+                       --faults, and those of a JSON list at their times after the start, such as
+                       [{"at": "2s", "behave": {"node": "core-1", "behaviours": ["equivocate"]}}];
+                       others: exit, partition, heal, handOver, cancel, limit, replace
   --report json        print the report as one JSON object, the last line of standard output
   --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:
                        {id, client, op, args, at_us} before it is sent, and
@@ -146,7 +153,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   }
   return {
     profile: text("profile") ?? "carrier",
-    forMs: map(text("for"), readDuration),
+    forMs: map(text("for"), (value) => readDuration(value, "--for")),
     load: map(text("load"), readLoad) ?? 200,
     subscribers: map(
       text("subscribers"),
@@ -161,7 +168,8 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
     fast: given.fast,
-    faults: given.faults,
+    faults: given.faults || text("fault-schedule") !== undefined,
+    faultSchedule: text("fault-schedule"),
     json: report === "json",
     history: text("history"),
     settings: {
@@ -174,7 +182,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
       ),
       ...named(
         "transactionTimeoutMs",
-        map(text("transaction-timeout"), (value) => readDuration(value, "transaction-timeout")),
+        map(text("transaction-timeout"), (value) => readDuration(value, "--transaction-timeout")),
       ),
     },
     salvage: readSalvage(given.salvage, text("data")),
@@ -203,16 +211,6 @@ function refuse(arg: string): CommandError {
 
 function quote(text: string): string {
   return JSON.stringify(text.slice(0, 80));
-}
-
-function readDuration(text: string, name = "for"): number {
-  const [, digits = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Number(digits) * (UNITS_MS[unit] ?? 0);
-  if (ms > 0) return ms;
-  throw new CommandError(
-    `Cannot read --${name}: it must be a duration above 0 such as 10s, 500ms or 2m, got ` +
-      quote(text),
-  );
 }
 
 function readLoad(text: string): number | "max" {

@@ -37,6 +37,15 @@ export interface ClusterReport {
     readonly dropped: number;
     readonly dead_letters: number;
   };
+  /** What the group that orders the configuration came to, and which of its replicas were caught. */
+  readonly configuration: {
+    readonly epoch: number;
+    readonly evidence: readonly {
+      readonly node: string;
+      readonly offence: string;
+      readonly proved_by: readonly string[];
+    }[];
+  };
   readonly money: { readonly expected: number; readonly actual: number };
   readonly clean_shutdown: boolean;
 }
@@ -51,6 +60,8 @@ interface Rates {
 export interface ReportInput {
   readonly profile: string;
   readonly nodes: number;
+  /** Nodes with a replica, by its number. */
+  readonly group: readonly string[];
   readonly workers: number;
   readonly seconds: number;
   readonly traffic: DriverFigures;
@@ -89,6 +100,12 @@ export function clusterReport(input: ReportInput): ClusterReport {
       dropped: messages.dropped,
       dead_letters: messages.deadLetters,
     },
+    configuration: {
+      epoch: cluster.configuration.epoch,
+      evidence: cluster.configuration.evidence.map(({ replica, offence, provedBy }) => {
+        return { node: input.group[replica] ?? String(replica), offence, proved_by: provedBy };
+      }),
+    },
     money: { expected: Number(input.expectedCents), actual: Number(input.actualCents) },
     clean_shutdown: clean,
   };
@@ -104,7 +121,7 @@ function round(value: number): number {
 
 /** The report for people. */
 export function reportText(report: ClusterReport, traffic: DriverFigures): string {
-  const { requests, edge, transactions, messages, money } = report;
+  const { requests, edge, transactions, messages, money, configuration } = report;
   const whole = (value: number) => value.toLocaleString("en-US");
   const times = (of: { p50_ms: number; p99_ms: number }) =>
     `p50 ${of.p50_ms} ms, p99 ${of.p99_ms} ms`;
@@ -136,6 +153,10 @@ export function reportText(report: ClusterReport, traffic: DriverFigures): strin
       `${whole(money.expected)} cents expected, ${whole(money.actual)} found: ` +
       (money.expected === money.actual ? "equal" : "NOT EQUAL"),
     ],
+    ...configuration.evidence.map(({ node, offence, proved_by }): [string, string] => [
+      "faulty",
+      `${node}: ${offence}, proved by ${proved_by.join(", ")}`,
+    ]),
     ["shutdown", report.clean_shutdown ? "clean" : "NOT CLEAN"],
   ];
   const { late, shed, failures } = traffic;

@@ -11,6 +11,7 @@ import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
 import { ClusterConsole } from "./console/cluster_console.ts";
 import type { DataFolder } from "./data_folder.ts";
+import { play, type Scheduled } from "./fault_schedule.ts";
 import type { History } from "./history.ts";
 import type { Reserved } from "./listen_address.ts";
 import { countMoney } from "./money.ts";
@@ -33,6 +34,8 @@ export interface RunInput {
   readonly console: Reserved | undefined;
   readonly history: History | undefined;
   readonly display: StatusDisplay;
+  /** What is to go wrong, and when. */
+  readonly schedule: readonly Scheduled[];
 }
 
 /** What came of it. */
@@ -84,6 +87,7 @@ export class ClusterRun {
     this.#composition = composeCluster({
       profile,
       publicKey: folder.keys.publicKey,
+      configurationKeys: folder.configurationKeys,
       data: folder.path,
       subscribers: folder.subscribers,
       http: {
@@ -144,7 +148,8 @@ export class ClusterRun {
     try {
       const started = await this.#start(stop);
       if (started === "interrupted") return started;
-      const again = await this.#serve(stop);
+      const endFaults = play(this.input.schedule, this.#composition.cluster);
+      const again = await this.#serve(stop).finally(endFaults);
       return await this.#finish(again);
     } finally {
       this.input.address.release();
@@ -261,6 +266,7 @@ export class ClusterRun {
       url: address.url,
       workers: cluster.addresses.length,
       seconds: (now - this.#since) / 1000,
+      group: profile.settings.pbft.group,
       nodes: cluster.nodes(),
       traffic,
       cluster: figures,

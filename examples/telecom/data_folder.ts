@@ -6,6 +6,7 @@
  * |---|---|
  * | `cluster.json` | {@linkcode ClusterRecord}: what the folder was made for |
  * | `keys.json` | the key pair, readable by its owner alone |
+ * | `members.json` | keys of those who order the configuration, readable by the owner alone |
  * | `lock` | locked by the process that uses the folder; the system lets go when that ends |
  * | `NODE.ROLE.sqlite` | the store of a role |
  *
@@ -13,7 +14,8 @@
  */
 import * as v from "valibot";
 import { CommandError, reasonOf } from "./command_error.ts";
-import { namesOf } from "./start.ts";
+import type { ConfigurationKeys } from "../../actors/mod.ts";
+import { namesOf, newConfigurationKeys } from "./start.ts";
 import type { Profile } from "./profiles.ts";
 import { SHARDS } from "./rows.ts";
 import { type ExportedKeys, exportKeys, generateKeys, importKeys, type Keys } from "./tokens.ts";
@@ -70,6 +72,8 @@ export class DataFolder {
     private readonly ours: boolean,
     private readonly lock: Deno.FsFile,
     readonly keys: Keys,
+    /** Of those who order the configuration. */
+    readonly configurationKeys: ConfigurationKeys,
     private record: ClusterRecord,
   ) {}
 
@@ -92,9 +96,10 @@ export class DataFolder {
     ours: boolean,
     lock: Deno.FsFile,
     keys: Keys,
+    configurationKeys: ConfigurationKeys,
     record: ClusterRecord,
   ): DataFolder {
-    return new DataFolder(path, ours, lock, keys, record);
+    return new DataFolder(path, ours, lock, keys, configurationKeys, record);
   }
 
   get subscribers(): number {
@@ -156,10 +161,11 @@ async function openFolder(
       ? await newRecord(path, options)
       : await check(path, kept, options);
     const keys = await openKeys(path, kept === undefined);
+    const configurationKeys = await openConfigurationKeys(path, options.profile);
     // Last: a folder that was left half made is made again.
     if (kept === undefined) await writeRecord(path, record);
     for (const name of record.stores) await Deno.stat(`${path}/${name}`).catch(missing(path, name));
-    return DataFolder.of(path, ours, lock, keys, record);
+    return DataFolder.of(path, ours, lock, keys, configurationKeys, record);
   } catch (error) {
     lock.close();
     throw error;
@@ -284,4 +290,33 @@ async function openKeys(path: string, isNew: boolean): Promise<Keys> {
   const keys = await generateKeys();
   await writeFileDurably(file, JSON.stringify(await exportKeys(keys)) + "\n", 0o600);
   return keys;
+}
+
+const seed = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{43}=$/, "must be 32 bytes in base64"));
+const memberKeys = v.record(
+  v.string(),
+  v.strictObject({ privateKey: seed, agreementSecret: seed }),
+);
+const configurationSchema = v.strictObject({ replicas: memberKeys, clients: memberKeys });
+
+/** Keys of the profile's group; a folder of before there was one is given them. */
+async function openConfigurationKeys(path: string, profile: Profile): Promise<ConfigurationKeys> {
+  const file = `${path}/members.json`;
+  const kept = await readJson(file);
+  if (kept === undefined) {
+    const bytes = (count: number) => crypto.getRandomValues(new Uint8Array(count));
+    const keys = newConfigurationKeys(profile, bytes);
+    await writeFileDurably(file, JSON.stringify(keys) + "\n", 0o600);
+    return keys;
+  }
+  const parsed = v.safeParse(configurationSchema, kept);
+  const issue = parsed.success ? undefined : v.getDotPath(parsed.issues[0]) ?? "it";
+  if (!parsed.success) throw new CommandError(`Cannot use ${file}: ${issue} is no key`);
+  const wanted = [...profile.settings.pbft.group.map((node) => parsed.output.replicas[node])];
+  if (wanted.includes(undefined as never)) {
+    throw new CommandError(
+      `Cannot use ${file}: settings.pbft.group had other nodes when it was made`,
+    );
+  }
+  return parsed.output;
 }

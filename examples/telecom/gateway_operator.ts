@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RosterChange, RosterOrder, RosterOutcome } from "../../actors/cluster_roster.ts";
 import type { Gateway } from "../../actors/gateway.ts";
 import type { Value } from "../../actors/ledger.ts";
 import type { ResolveOutcome } from "../../actors/oversight.ts";
@@ -22,6 +23,24 @@ const ERRORS: Readonly<Record<string, ErrorName>> = {
   unreachable: "timeout",
 };
 
+type ChangeCall = Exclude<
+  OperatorCall,
+  { method: "roster.list" | "transactions.list" | "transactions.resolve" }
+>;
+
+function changeOf(call: ChangeCall): RosterChange {
+  switch (call.method) {
+    case "roster.handOver":
+      return { kind: "handOver", ...call.params };
+    case "roster.cancel":
+      return { kind: "cancel", ...call.params };
+    case "roster.set":
+      return { kind: "set", settings: call.params };
+    case "roster.replace":
+      return { kind: "replace", ...call.params };
+  }
+}
+
 /** Does what an operator asks for. */
 export async function operate(
   gateway: Gateway,
@@ -31,6 +50,16 @@ export async function operate(
   try {
     if (call.method === "transactions.list") {
       return { ok: true, result: await gateway.oversee("transactions") as Value };
+    }
+    if (call.method === "roster.list") {
+      return { ok: true, result: await gateway.oversee("roster") as Value };
+    }
+    if (call.method !== "transactions.resolve") {
+      const order: RosterOrder = { by: subject, change: changeOf(call) };
+      const done = await gateway.oversee("reconfigure", order) as RosterOutcome;
+      if (done.ok) return { ok: true, result: { epoch: done.epoch } };
+      if (done.reason === "timeout") return failure(apiError("timeout", done.message));
+      return failure(apiError("order_refused", `Refused: ${done.message}`, done.reason));
     }
     const { id, decision, reason } = call.params;
     const order = { id, decision, reason, operator: subject };

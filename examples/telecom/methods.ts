@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { Behaviour } from "../../actors/byzantine.ts";
+
 /** What a write takes, by method. */
 export type WriteParams = {
   "session.open": { readonly subscriber: string };
@@ -89,12 +91,19 @@ export type FaultParams = {
   "fault.crash": { readonly node: string };
   "fault.restart": { readonly node: string };
   "fault.load": { readonly node: string; readonly ms: number };
+  "fault.behave": { readonly node: string; readonly behaviours: readonly Behaviour[] };
 };
 
 /** A link in one direction. */
 export type Link = { readonly from: string; readonly to: string };
-/** What a look at transactions, or a decision about one, takes, by method. */
+
+/** What a look at transactions or the roster, or a decision about them, takes, by method. */
 export type OperatorParams = {
+  "roster.list": Readonly<Record<never, never>>;
+  "roster.handOver": { readonly from: string; readonly to: string };
+  "roster.cancel": { readonly from: string };
+  "roster.set": { readonly maxConcurrentTransactions: number };
+  "roster.replace": { readonly node: string };
   "transactions.list": Readonly<Record<never, never>>;
   "transactions.resolve": Resolve;
 };
@@ -106,7 +115,7 @@ export type Resolve = {
   readonly reason: string;
 };
 
-/** A method about transactions themselves. */
+/** A method about transactions themselves, or about who runs them. */
 export type OperatorMethod = keyof OperatorParams;
 
 /** A method that changes rows, through a transaction. */

@@ -66,6 +66,7 @@ const rules: readonly Rule[] = [
   edgesKeepAway,
   everyNodeIsReached,
   pbftHolds,
+  groupTalks,
   copiesFit,
   timesFit,
   protocolsFit,
@@ -147,6 +148,19 @@ function pbftHolds({ nodes, settings: { pbft } }: Profile): string | undefined {
   if (pbft.group.length >= needed) return undefined;
   return `settings.pbft.f of ${pbft.f} needs ${needed} nodes (3f + 1), the group has ` +
     `${pbft.group.length}`;
+}
+
+/** Members without a link between them need a third that is linked to both, and hands messages on. */
+function groupTalks({ nodes, links, settings: { pbft } }: Profile): string | undefined {
+  const members = nodes.filter(({ name }) => pbft.group.includes(name));
+  const joined = (a: Profile["nodes"][number], b: typeof a) =>
+    a === b || linkBetween(links, a, b) !== undefined && linkBetween(links, b, a) !== undefined;
+  for (const a of members) {
+    const b = members.find((it) => !members.some((by) => joined(a, by) && joined(by, it)));
+    if (b === undefined) continue;
+    return `settings.pbft.group must have a node that is linked to ${a.name} and ${b.name} both ways`;
+  }
+  return undefined;
 }
 
 function copiesFit({ nodes, settings: { storage } }: Profile): string | undefined {

@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { BEHAVIOURS } from "../../actors/byzantine.ts";
 import { MAX_CENTS } from "./rows.ts";
 
 /** A JSON Schema, of the few keywords used here. */
@@ -201,6 +202,28 @@ export const linkDelay: Shape = integer("One way, in ms", 0, 60_000);
 
 /** How long a load lasts. */
 export const loadMs: Shape = integer("For how long, in ms", 1, 60_000);
+/** Ways for a replica to lie; none: it is correct again. */
+export const behaviours: Shape = {
+  schema: v.pipe(
+    v.array(
+      v.picklist(BEHAVIOURS, `must be one of ${BEHAVIOURS.join(", ")}`),
+      "must be a list of behaviours",
+    ),
+    v.maxLength(BEHAVIOURS.length, "must name each behaviour once"),
+  ),
+  json: {
+    type: "array",
+    description: "Ways to lie from now on; none: correct again",
+    items: { type: "string", enum: [...BEHAVIOURS] },
+    maxItems: BEHAVIOURS.length,
+  },
+};
+
+/** Transactions that a coordinator runs at once. */
+export const concurrency: Shape = integer("Transactions a coordinator runs at once", 1);
+
+/** Counts the changes of the configuration. */
+export const epoch: Shape = integer("Counts the changes of the configuration", 1);
 
 /** The id of a transaction. */
 export const transactionId: Shape = text(

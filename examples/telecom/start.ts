@@ -6,6 +6,7 @@
  * @module
  */
 import { Cluster, type ClusterHooks, type ClusterPlan } from "../../actors/cluster.ts";
+import { type ConfigurationKeys, makeConfigurationKeys } from "../../actors/mod.ts";
 import { WorkerSystem } from "../../runtime/worker/system.ts";
 import type { ApiConfig } from "./gateway_api.ts";
 import type { SeedOptions } from "./ledger.ts";
@@ -36,6 +37,8 @@ export interface TelecomOptions {
   readonly faults?: boolean | undefined;
   /** Seed of the link models' randomness. Default 1. */
   readonly seed?: number | undefined;
+  /** Of the group that orders the configuration; undefined: the configuration stays as it is. */
+  readonly configurationKeys?: ConfigurationKeys | undefined;
   readonly hooks?: ClusterHooks | undefined;
 }
 
@@ -68,6 +71,8 @@ export function composeCluster(options: TelecomOptions): Composition {
 /** What the cluster of a profile consists of. */
 export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hooks">): ClusterPlan {
   const { profile, publicKey, data, subscribers, http, faults = false } = options;
+  const { configurationKeys: keys } = options;
+  const { group, f: faulty } = profile.settings.pbft;
   const own = (file: string) => new URL(file, import.meta.url).href;
   const edges = namesOf(profile, "gateway");
   return {
@@ -92,8 +97,18 @@ export function planCluster(options: Omit<TelecomOptions, "fast" | "seed" | "hoo
     seed: { subscribers, edges } satisfies SeedOptions,
     data,
     faults,
+    // Where no liar is to be borne there is nothing to agree on.
+    ...(keys === undefined || faulty === 0 ? {} : { configuration: { group, faulty, keys } }),
     ...(http === undefined ? {} : { http }),
   };
+}
+
+/** New keys of all who take part in ordering the configuration of a profile's cluster. */
+export function newConfigurationKeys(
+  { nodes, settings: { pbft } }: Profile,
+  random: (count: number) => Uint8Array,
+): ConfigurationKeys {
+  return makeConfigurationKeys(pbft.group, nodes.map(({ name }) => name), random);
 }
 
 /** The nodes of a profile that have a role, in its order. */

@@ -76,6 +76,7 @@ export async function startCluster(options: StartOptions = {}): Promise<StartedC
   const { cluster, system } = composeCluster({
     profile,
     publicKey: folder.keys.publicKey,
+    configurationKeys: folder.configurationKeys,
     data: folder.path,
     subscribers: folder.subscribers,
     http: address && { hostname: address.hostname, port: address.port },

@@ -13,6 +13,8 @@ export interface Status {
   readonly url: string;
   readonly workers: number;
   readonly seconds: number;
+  /** Nodes with a replica of the configuration, by its number. */
+  readonly group: readonly string[];
   readonly nodes: readonly { readonly tier: string; readonly up: boolean }[];
   readonly traffic: DriverFigures;
   readonly cluster: ClusterFigures;
@@ -37,6 +39,7 @@ export function statusBlock(status: Status): string[] {
     `committing ${transactions.committing}  done ${done(status)}  ${times(transactions.latency)}`,
     `Sessions      ${edge.hits} validated at the edge, ${edge.misses} in the cloud`,
     `Mailboxes     ${messages.waiting} messages waiting  ${messages.deadLetters} dead letters`,
+    ...faulty(status).map((text) => `Faulty        ${text}`),
     "Ctrl-C stops in order",
   ];
 }
@@ -48,7 +51,13 @@ export function statusLine(status: Status): string {
     `${times(traffic.latency)} failed ${traffic.failed}  transactions ` +
     `${rate(status.transactionsPerS)} voting ${transactions.voting} committing ` +
     `${transactions.committing} done ${done(status)} ${times(transactions.latency)}  ` +
-    `mailboxes ${messages.waiting}`;
+    `mailboxes ${messages.waiting}${faulty(status).map((text) => `  FAULTY ${text}`).join("")}`;
+}
+
+function faulty({ cluster: { configuration }, group }: Status): string[] {
+  return configuration.evidence.map(({ replica, offence, provedBy }) =>
+    `${group[replica] ?? replica}: ${offence}, proved by ${provedBy.length}`
+  );
 }
 
 function done({ cluster: { transactions } }: Status): number {

@@ -7,13 +7,17 @@
 import { parseArgs } from "@std/cli/parse-args";
 import type { HeuristicDecision, OpenTransaction } from "../../actors/open_transactions.ts";
 import type { ClusterTransactions } from "../../actors/oversight.ts";
-import type { ApiError } from "./api_errors.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
+import {
+  type Access,
+  ACCESS_HELP,
+  ACCESS_VALUES,
+  callCluster,
+  readAccess,
+} from "./operator_client.ts";
 import { writeAll } from "./status_display.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:8080";
-const TIMEOUT_MS = 15_000;
-const VALUES = ["url", "token", "token-file", "report", "reason"] as const;
+const VALUES = [...ACCESS_VALUES, "reason"] as const;
 
 /** What `transactions --help` prints. */
 export const TRANSACTIONS_HELP: string = `Usage: deno task transactions list [OPTIONS]
@@ -30,21 +34,14 @@ resolve  a heuristic decision (XA: heuristic commit or rollback) about a transac
          when and why. If the real decision, once heard, is the other one, that is reported as
          heuristic mixed, and nothing is reversed.
 
-  --url URL          of the cluster (default ${DEFAULT_URL})
-  --token TOKEN      an operator's token
-  --token-file FILE  what cluster --token-file wrote
-  --reason TEXT      why, for the audit; needed by resolve
-  --report json      print one JSON object as the last line of standard output
+${ACCESS_HELP}  --reason TEXT      why, for the audit; needed by resolve
   --help             print this
 
 Exit codes: 0 done; 1 refused, or the cluster cannot be reached; 2 it cannot work with what it was
 given.
 `;
 
-interface Options {
-  readonly url: string;
-  readonly token: string;
-  readonly json: boolean;
+interface Options extends Access {
   readonly request:
     | { readonly method: "transactions.list"; readonly params: Record<never, never> }
     | {
@@ -90,16 +87,8 @@ async function readOptions(args: readonly string[]): Promise<Options | "help"> {
     const option = JSON.stringify(stray.slice(0, 80));
     throw new CommandError(`Unknown option ${option}: see deno task transactions --help`);
   }
-  const { report, url = DEFAULT_URL } = given;
-  if (report !== undefined && report !== "json") {
-    throw new CommandError(`Cannot read --report: it must be json, got ${JSON.stringify(report)}`);
-  }
   const request = readRequest(given._.map(String), given.reason);
-  if (!URL.canParse(url) || !/^https?:/.test(url)) {
-    throw new CommandError(`Cannot read --url: it must be like ${DEFAULT_URL}, got ${url}`);
-  }
-  const token = given.token ?? await readToken(given["token-file"]);
-  return { url: url.replace(/\/+$/, ""), token, json: report === "json", request };
+  return { ...await readAccess(given), request };
 }
 
 function readRequest(words: readonly string[], reason: string | undefined): Options["request"] {
@@ -116,51 +105,14 @@ function readRequest(words: readonly string[], reason: string | undefined): Opti
   return { method: "transactions.resolve", params: { id, decision, reason } };
 }
 
-async function readToken(file: string | undefined): Promise<string> {
-  if (file === undefined) {
-    throw new CommandError("Cannot ask without an operator's token: --token or --token-file");
-  }
-  try {
-    const { operator } = JSON.parse(await Deno.readTextFile(file));
-    if (typeof operator === "string") return operator;
-  } catch (error) {
-    throw new CommandError(`Cannot read the token file ${file}: ${reasonOf(error)}`);
-  }
-  throw new CommandError(`Cannot read the token file ${file}: it names no operator`);
-}
-
-async function answerOf({ url, token, json, request }: Options): Promise<string> {
-  const result = await call(url, token, request);
+async function answerOf(options: Options): Promise<string> {
+  const { json, request } = options;
+  const result = await callCluster(options, request);
   if (json) return JSON.stringify(result) + "\n";
   if (request.method === "transactions.list") return describe(result as ClusterTransactions);
   const { id, decision } = request.params;
   const { participants } = result as { readonly participants: readonly string[] };
   return `${id}: heuristic ${decision} at ${participants.join(", ")}\n`;
-}
-
-async function call(url: string, token: string, request: Options["request"]): Promise<unknown> {
-  let response: Response;
-  try {
-    response = await fetch(`${url}/rpc`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}` },
-      body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...request }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-  } catch (error) {
-    throw new CommandError(`Cannot reach the cluster at ${url}: ${reasonOf(error)}`, 1);
-  }
-  const text = await response.text();
-  let answer: { readonly result?: unknown; readonly error?: ApiError };
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    throw new CommandError(`${url} is no cluster: it answers ${response.status} ${text}`, 1);
-  }
-  const { error, result } = answer;
-  if (error === undefined) return result;
-  const usage = error.code === -32602;
-  throw new CommandError(`Refused: ${error.message}`, usage ? 2 : 1);
 }
 
 /** The list for people. */

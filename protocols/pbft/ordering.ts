@@ -47,6 +47,16 @@ function batchOf({ pending, maxBatch }: ReplicaContext): ReplicaContext["pending
   return pending.filter(({ ordered }) => !ordered).slice(0, maxBatch);
 }
 
+/**
+ * Batching by load (5.1.2 of Castro's thesis): what comes while a batch is on its way is collected
+ * until that one is executed, or until it fills a batch of its own.
+ */
+function isWorthABatch(context: ReplicaContext): boolean {
+  const waiting = batchOf(context).length;
+  const isIdle = nextToPropose(context) === context.executed + 1;
+  return waiting > 0 && (isIdle || waiting === context.maxBatch);
+}
+
 type Vote = Event<"prePrepare" | "prepare" | "commit">;
 
 /** Why an ordering message is not for this view, in this window; undefined: it is. */
@@ -150,7 +160,7 @@ export const orderingGuards = {
   /** The primary has something to order, and room for it: below H, and not too far ahead. */
   mayPropose: ({ context }: Args): boolean => {
     const next = nextToPropose(context);
-    return context.active && isPrimary(context) && batchOf(context).length > 0 &&
+    return context.active && isPrimary(context) && isWorthABatch(context) &&
       isInWindow(next, context.stable.sequence, context.window) &&
       next <= context.executed + context.maxInFlight;
   },
@@ -181,8 +191,8 @@ export const orderingFacts = {
   addPending: ({ context, event }: Args): Change =>
     event.type === "request" ? { pending: withPending(context.pending, event.requests) } : {},
   acceptProposal: ({ context, event }: Args): Change => {
-    const { sequence, digest } = event as Event<"proposed">;
-    const batch = new Set(batchOf(context));
+    const { sequence, digest, taken } = event as Event<"proposed">;
+    const batch = new Set(batchOf(context).slice(0, taken));
     return {
       proposed: sequence,
       log: withSlot(context.log, sequence, { phase: "accepting", digest }),

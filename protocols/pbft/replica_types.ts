@@ -75,8 +75,12 @@ export type ReplicaEvent =
   | { readonly type: "recovered"; readonly as: Recovered; readonly executed: Assigned }
   | { readonly type: "journaled"; readonly record: ReplicaRecord }
   | Request
-  /** The batch it asked for by `propose` has this digest. */
-  | (Assigned & { readonly type: "proposed"; readonly view: number })
+  /** The batch it asked for by `propose` has this digest, and the first `taken` of its requests. */
+  | (Assigned & {
+    readonly type: "proposed";
+    readonly view: number;
+    readonly taken: number;
+  })
   | From<ReplicaMessage>
   /** A batch is executed: its requests, and the digest of the state where a checkpoint is due. */
   | {

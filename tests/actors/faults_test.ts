@@ -20,63 +20,76 @@ function stage(enabled = true) {
   links.connect("edge-1", "core-1", LAID);
   const done: string[] = [], log: string[] = [];
   const parts: FaultParts = {
-    enabled,
-    nodes: links.nodes,
+    cluster: {
+      plan: { faults: enabled, nodes: links.nodes.map((name) => ({ name })) },
+      spec: (role) => role === "core-1/coordinator" ? {} : undefined,
+      killRole: (role) => void done.push(`exit ${role}`),
+      crashNode: (node) => void done.push(`crash ${node}`),
+      restartNode: (node) => void done.push(`restart ${node}`),
+    },
     links,
     laid: new Map(),
-    knows: (role) => role === "core-1/coordinator",
-    exit: (role) => void done.push(`exit ${role}`),
-    crash: (node) => void done.push(`crash ${node}`),
-    restart: (node) => void done.push(`restart ${node}`),
-    load: (node, ms) => void done.push(`load ${node} ${ms}`),
+    soon: (act) => act(),
+    ask: (role, type, body) => {
+      if (role.startsWith("core-1/")) return Promise.reject(new Error(`Cannot ask ${role}`));
+      done.push(`${role} ${type} ${JSON.stringify(body)}`);
+      return Promise.resolve(true);
+    },
     log: (kind, text) => void log.push(`${kind} ${text}`),
   };
-  const order = (fault: Fault) => {
-    const answer = carryOut({ by: "op", fault }, parts);
+  const order = async (fault: Fault) => {
+    const answer = await carryOut({ by: "op", fault }, parts);
     return answer.ok ? "done" : `${answer.reason}: ${answer.message}`;
   };
   return { order, done, log, link: () => links.get("edge-1", "core-1")! };
 }
 
-Deno.test("nodes are crashed, started and loaded; what is not there is named", () => {
+Deno.test("nodes are crashed, started and loaded; what is not there is named", async () => {
   const { order, done, log } = stage();
-  assertEquals(order({ kind: "crash", node: "core-1" }), "done");
-  assertEquals(order({ kind: "restart", node: "core-1" }), "done");
-  assertEquals(order({ kind: "load", node: "core-2", ms: 500 }), "done");
-  assertEquals(order({ kind: "exit", role: "core-1/coordinator" }), "done");
+  assertEquals(await order({ kind: "crash", node: "core-1" }), "done");
+  assertEquals(await order({ kind: "restart", node: "core-1" }), "done");
+  assertEquals(await order({ kind: "load", node: "core-2", ms: 500 }), "done");
+  assertEquals(await order({ kind: "exit", role: "core-1/coordinator" }), "done");
   assertEquals(done, [
     "crash core-1",
     "restart core-1",
-    "load core-2 500",
+    'core-2/node compute {"ms":500}',
     "exit core-1/coordinator",
   ]);
   assertMatch(
-    order({ kind: "crash", node: "core-9" }),
+    await order({ kind: "crash", node: "core-9" }),
     /unknown: There is no node core-9: there are/,
   );
-  assertMatch(order({ kind: "exit", role: "core-9/x" }), /unknown: There is no role core-9\/x/);
+  assertMatch(
+    await order({ kind: "exit", role: "core-9/x" }),
+    /unknown: There is no role core-9\/x/,
+  );
+  assertMatch(await order({ kind: "load", node: "core-1", ms: 1 }), /Cannot ask core-1\/node/);
   assertEquals(done.length, 4);
   assertEquals(log[0], "warning op orders crash core-1");
-  assertEquals(log.at(-1), "warning op orders exit core-9/x: refused");
+  assertEquals(log.at(-2), "warning op orders exit core-9/x: refused");
 });
 
-Deno.test("a degraded link is mended to what it was laid as, however often it was degraded", () => {
+Deno.test("a degraded link is mended to what it was laid as, however often it was degraded", async () => {
   const { order, log, link } = stage();
-  order({ kind: "degrade", links: LINK, loss: 0.5 });
-  order({ kind: "degrade", links: LINK, delayMs: 70 });
-  order({ kind: "partition", links: LINK });
+  await order({ kind: "degrade", links: LINK, loss: 0.5 });
+  await order({ kind: "degrade", links: LINK, delayMs: 70 });
+  await order({ kind: "partition", links: LINK });
   assertEquals(link(), { ...LAID, up: false, loss: 0.5, delayMs: 70 });
   assertEquals(log[1], "warning op orders degrade edge-1>core-1 to delay 70 ms");
-  order({ kind: "heal", links: LINK });
+  await order({ kind: "heal", links: LINK });
   assertEquals(link(), LAID);
   const unknown = [...LINK, { from: "core-1", to: "core-2" }];
-  assertMatch(order({ kind: "partition", links: unknown }), /There is no link core-1>core-2/);
+  assertMatch(await order({ kind: "partition", links: unknown }), /There is no link core-1>core-2/);
   assertEquals(link(), LAID, "nothing of it was done");
 });
 
-Deno.test("without --faults nothing is done, and it is written down", () => {
+Deno.test("without --faults nothing is done, and it is written down", async () => {
   const { order, done, log } = stage(false);
-  assertMatch(order({ kind: "crash", node: "core-1" }), /^off: Cannot order a fault: .*--faults/);
+  assertMatch(
+    await order({ kind: "crash", node: "core-1" }),
+    /^off: Cannot order a fault: .*--faults/,
+  );
   assertEquals([done, log], [[], ["warning op orders crash core-1: refused, faults are off"]]);
 });
 

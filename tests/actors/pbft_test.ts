@@ -188,7 +188,7 @@ Deno.test("pbft: what is not authentic is refused and counted, and harms nobody"
     client: "user/0",
     timestamp: Number.MAX_SAFE_INTEGER,
     readOnly: false,
-    operation,
+    operations: [operation],
   };
   system.tell(to, "pbft.request", forged.request(content));
   const keys = new Keys(config.clients["user"]!.keyring);
@@ -228,7 +228,7 @@ Deno.test("pbft: a batch longer than any is refused, and a status is not answere
   const primary = new Authority("test", size, new Keys(config.replicas[0]!.keyring));
   const client = new Authority("test", size, new Keys(config.clients["user"]!.keyring));
   const batch = [1, 2, 3].map((timestamp) =>
-    client.request({ client: "user/9", timestamp, readOnly: false, operation: encode(null) })
+    client.request({ client: "user/9", timestamp, readOnly: false, operations: [encode(null)] })
   );
   const at = { view: 0, sequence: 1, digest: batchDigest(batch) };
   const signature = primary.sign(0, { type: "prePrepare", ...at });
@@ -253,7 +253,7 @@ Deno.test("pbft: a request with an old timestamp is not executed again, the last
       client: "stranger/0",
       timestamp,
       readOnly: false,
-      operation: encode({ add: "a", by: 1 }),
+      operations: [encode({ add: "a", by: 1 })],
     });
   for (const timestamp of [5, 5, 4]) {
     for (const to of group.replicas) system.tell(to, "pbft.request", request(timestamp));

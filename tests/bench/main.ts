@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,
+  pbft: async () => (await import("./pbft.ts")).pbft,
   simulate: async () => (await import("./simulate.ts")).simulate,
 };
 

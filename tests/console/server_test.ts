@@ -77,7 +77,7 @@ function deskOf(change: Partial<Desk> = {}): Desk {
   return {
     feed: new Feed(),
     state: () => ({
-      topology: { profile: "p", api: "", faults: false, nodes: [] },
+      topology: { profile: "p", api: "", faults: false, behaviours: [], nodes: [] },
       down: [],
       links: [],
       samples: [],
@@ -256,7 +256,7 @@ Deno.test("acts: faults go to the cluster, other methods through a gateway, erro
     },
     order: (order) => {
       orders.push(order);
-      return { ok: true };
+      return Promise.resolve({ ok: true });
     },
     observed: async (work) => ({ value: await work(), transaction: "log:7" }),
     log: (_, text) => void audit.push(text),

@@ -53,6 +53,15 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "fault.crash": [{ node: "edge-1" }],
   "fault.restart": [{ node: "edge-1" }],
   "fault.load": [{ node: "cloud-2", ms: 5000 }],
+  "fault.behave": [
+    { node: "core-1", behaviours: [] },
+    { node: "core-1", behaviours: ["equivocate", "delay"] },
+  ],
+  "roster.list": [{}],
+  "roster.handOver": [{ from: "core-1", to: "core-2" }],
+  "roster.cancel": [{ from: "core-1" }],
+  "roster.set": [{ maxConcurrentTransactions: 1 }],
+  "roster.replace": [{ node: "core-1" }],
   "transactions.list": [{}],
   "transactions.resolve": [
     { id: "0b6c2a1e-0000-4000-8000-000000000000:7", decision: "abort", reason: "its disk is lost" },
@@ -64,6 +73,10 @@ const step = { subscriber: msisdn, change: 1 };
 const batch = (...operations: readonly unknown[]) => ({ operations, idempotencyKey });
 const debit = { subscriber: msisdn, amount: 1, idempotencyKey };
 const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[] = [
+  ["fault.behave", { node: "core-1", behaviours: ["lie"] }, /behaviours.*must be one of silent/],
+  ["fault.behave", { node: "core-1" }, /behaviours is missing/],
+  ["roster.handOver", { from: "core-1" }, /to is missing/],
+  ["roster.set", { maxConcurrentTransactions: 0 }, /maxConcurrentTransactions/],
   ["account.debit", { ...debit, amount: -5 }, /amount must be a whole number from 1/],
   ["account.debit", { ...debit, amount: 0 }, /amount/],
   ["account.debit", { ...debit, amount: 1.5 }, /amount .*got 1.5/],
@@ -223,6 +236,7 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
   const faults = Object.keys(good).filter((method) => method.startsWith("fault."));
+  const changes = ["roster.handOver", "roster.cancel", "roster.set", "roster.replace"];
   const forOperators = [
     "account.credit",
     "account.batch",
@@ -230,6 +244,8 @@ Deno.test("roles: operators may all, subscribers reach their own, nobody only di
     "number.port",
     "sim.provision",
     ...faults,
+    "roster.list",
+    ...changes,
     "transactions.list",
     "transactions.resolve",
   ];

@@ -72,7 +72,7 @@ Deno.test("a short run with traffic reports and leaves nothing behind", () =>
     assertEquals(code, 0, stderr.join("\n"));
     assert(stderr[0]!.startsWith("ready http://127.0.0.1:"), stderr[0]);
     const report = JSON.parse(stdout.trimEnd().split("\n").at(-1)!);
-    assertEquals([report.profile, report.nodes, report.workers], ["carrier-small", 7, 22]);
+    assertEquals([report.profile, report.nodes, report.workers], ["carrier-small", 7, 29]);
     assert(report.requests.sent > 50 && report.requests.ok > 50);
     assertEquals(report.requests.sent, report.requests.ok + report.requests.failed);
     assertEquals(report.money, { expected: 1_000_000_000, actual: 1_000_000_000 });

@@ -173,7 +173,7 @@ async function stopsClean(t: Deno.TestContext, cluster: RealCluster): Promise<vo
     assert(performance.now() - since < 5000, "in 5 s");
     assertEquals(code, 0, stderr.join("\n"));
     assert(stderr[0]!.startsWith("ready http://127.0.0.1:"), stderr[0]);
-    assertEquals([report.profile, report.nodes, report.workers], ["carrier", 10, 31]);
+    assertEquals([report.profile, report.nodes, report.workers], ["carrier", 10, 35]);
     assertEquals(report.money, { expected: 10_000_000, actual: 10_000_000 });
     assertEquals(report.clean_shutdown, true);
     assertEquals([report.requests.sent, report.transactions.in_doubt], [0, 0]);

@@ -23,7 +23,14 @@ const traffic: DriverFigures = {
   failures: new Map([["timeout", 2]]),
 };
 
+const replica = (epoch: number, ...evidence: readonly unknown[]) => ({
+  configuration: { epoch, generation: 1 },
+  evidence,
+});
+
 const stats = {
+  "core-1/configuration": replica(4),
+  "core-2/configuration": replica(5, { replica: 0, offence: "equivocation" }),
   "main/client": { messages: { sent: 5, delivered: 5, dropped: 0 } },
   "edge-1/gateway": {
     messages: { sent: 9, delivered: 10, dropped: 1 },
@@ -64,7 +71,7 @@ Deno.test("figures of roles add up; only coordinators count transactions", () =>
     committing: 4,
   });
   // An answer with figures is not in them: one more was sent by each role that was asked.
-  assertEquals(messages, { sent: 36, delivered: 35, dropped: 1, deadLetters: 3, waiting: 4 });
+  assertEquals(messages, { sent: 38, delivered: 35, dropped: 1, deadLetters: 3, waiting: 4 });
 });
 
 Deno.test("what a role counted before it was restarted still counts", () => {
@@ -85,6 +92,7 @@ function report() {
   return clusterReport({
     profile: "carrier",
     nodes: 10,
+    group: ["core-1", "core-2"],
     workers: 30,
     seconds: 2,
     traffic,
@@ -112,6 +120,7 @@ Deno.test("the report has exactly the fields that are promised", () => {
     edge: ["hits", "misses", "p50_ms", "p99_ms"],
     transactions: ["started", "committed", "aborted", "in_doubt", "per_s", "p50_ms", "p99_ms"],
     messages: ["sent", "delivered", "dropped", "dead_letters"],
+    configuration: ["epoch", "evidence"],
     money: ["expected", "actual"],
     clean_shutdown: "boolean",
   });
@@ -128,6 +137,21 @@ Deno.test("the report for people says when money is missing and why requests fai
   assert(text.includes("1 late"), text);
 });
 
+Deno.test("what was proved of a replica is reported, also when its judge was restarted since", () => {
+  const keeper = new FigureKeeper();
+  keeper.observe(stats);
+  keeper.observe({ "core-2/configuration": replica(6) });
+  const { configuration } = keeper.current();
+  const provedBy = ["core-2"];
+  assertEquals(configuration, {
+    epoch: 6,
+    evidence: [{ replica: 0, offence: "equivocation", provedBy }],
+  });
+  const evidence = [{ node: "core-1", offence: "equivocation", proved_by: provedBy }];
+  assertEquals(report().configuration, { epoch: 5, evidence });
+  assert(reportText(report(), traffic).includes("core-1: equivocation, proved by core-2"));
+});
+
 Deno.test("the status counts nodes that are up by tier", () => {
   const keeper = new FigureKeeper();
   keeper.observe(stats);
@@ -136,6 +160,7 @@ Deno.test("the status counts nodes that are up by tier", () => {
     url: "http://127.0.0.1:1",
     workers: 30,
     seconds: 3723,
+    group: ["core-1", "core-2"],
     nodes: [
       { tier: "edge", up: true },
       { tier: "edge", up: false },
@@ -155,6 +180,7 @@ Deno.test("the status counts nodes that are up by tier", () => {
         "voting 3",
         "committing 4",
         "done 23",
+        "core-1: equivocation, proved by 1",
       ]
     ) assert(text.includes(part), `${part} in ${text}`);
   }

@@ -46,7 +46,7 @@ Deno.test("a data folder keeps its keys, subscribers and money", () =>
     assertEquals(await exportKeys(second.keys), keys);
     second.close();
     const left = [...Deno.readDirSync(path)].map(({ name }) => name).sort();
-    assertEquals(left, ["cluster.json", "keys.json", "lock"]);
+    assertEquals(left, ["cluster.json", "keys.json", "lock", "members.json"]);
   }));
 
 Deno.test("a temporary data folder is removed, and two have different keys", async () => {

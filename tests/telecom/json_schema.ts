@@ -4,6 +4,7 @@ import type { JsonSchema } from "../../examples/telecom/schemas.ts";
 const checks: Readonly<Record<string, (value: unknown, at: never, all: JsonSchema) => boolean>> = {
   description: () => true,
   type: (value, at: string) => typeIs(value, at),
+  enum: (value, at: unknown[]) => at.includes(value),
   const: (value, at: unknown) => value === at,
   pattern: (value, at: string) => typeof value !== "string" || new RegExp(at, "u").test(value),
   minimum: (value, at: number) => typeof value !== "number" || value >= at,

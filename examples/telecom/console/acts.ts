@@ -32,7 +32,7 @@ export interface ActParts {
   readonly ask: (role: Address, type: string, body: unknown) => Promise<unknown>;
   /** Does some work, and tells which transaction a coordinator began for it meanwhile. */
   readonly observed: <T>(work: () => Promise<T>) => Promise<{ value: T; transaction?: string }>;
-  readonly order: (order: FaultOrder) => FaultAnswer;
+  readonly order: (order: FaultOrder) => Promise<FaultAnswer>;
   /** For the audit. */
   readonly log: (kind: LogKind, text: string) => void;
 }
@@ -81,7 +81,7 @@ export class Acts {
     if (isAuthError(caller)) throw new Error(caller.message);
     const denied = authorize(call, caller);
     if (denied !== undefined) throw new Error(denied.message);
-    if (call.kind === "fault") return this.#order(faultOf(call), caller);
+    if (call.kind === "fault") return await this.#order(faultOf(call), caller);
     if (call.kind === "write" || method === "transactions.resolve") {
       this.parts.log("info", `${caller.subject} asks for ${method} at the console`);
     }
@@ -122,8 +122,8 @@ export class Acts {
     }
   }
 
-  #order(fault: FaultOrder["fault"], { subject: by }: Principal): unknown {
-    const result = faultResult(this.parts.order({ by, fault }));
+  async #order(fault: FaultOrder["fault"], { subject: by }: Principal): Promise<unknown> {
+    const result = faultResult(await this.parts.order({ by, fault }));
     if (result.ok) return result.result;
     throw new Error(result.error.message);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import process from "node:process";
+import { BEHAVIOURS } from "../../../actors/byzantine.ts";
 import { participantOf } from "../../../actors/cluster_plan.ts";
 import { CLIENT, type LogKind, nodeOf } from "../../../runtime/role.ts";
 import type { NodeRole, Profile } from "../profiles.ts";
@@ -82,7 +83,7 @@ function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watc
     coordinators: () => present("coordinator").map((name) => `${name}/coordinator`),
     ask: (role, type, body) => system.ask(role, type, body, timeoutMs),
     observed: (work) => stories.observed(work),
-    order: (order) => cluster.order(order),
+    order: (order) => cluster.carryOut(order),
     log: audit,
   });
   return {
@@ -110,8 +111,8 @@ function linkStates(
 }
 
 function topologyOf(input: ClusterConsoleInput): Topology {
-  const { profile, composition, subscribers, api, faults } = input;
-  const keepers = participantOf(composition.cluster.plan);
+  const { profile, composition: { cluster }, subscribers, api, faults } = input;
+  const keepers = participantOf(cluster.plan);
   const accounts = new Map<string, string>();
   // Shards go round, so that the first few numbers are everywhere.
   for (let i = 0; i < subscribers && accounts.size < new Set(keepers).size; i++) {
@@ -119,13 +120,16 @@ function topologyOf(input: ClusterConsoleInput): Topology {
     const node = nodeOf(keepers[shardOf(msisdn)]!);
     if (!accounts.has(node)) accounts.set(node, msisdn);
   }
+  const mayLie = (node: string) => cluster.spec(`${node}/configuration`) !== undefined;
   return {
     profile: profile.name,
     api,
     faults,
+    behaviours: profile.nodes.some(({ name }) => mayLie(name)) ? BEHAVIOURS : [],
     nodes: profile.nodes.map(({ name, tier, roles }) => {
       const subscriber = accounts.get(name);
-      return { name, tier, roles, ...(subscriber === undefined ? {} : { subscriber }) };
+      const account = subscriber === undefined ? {} : { subscriber };
+      return { name, tier, roles, mayLie: mayLie(name), ...account };
     }),
   };
 }

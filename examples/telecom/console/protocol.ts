@@ -29,6 +29,8 @@ export interface NodeInfo {
   readonly roles: readonly string[];
   /** A built-in subscriber whose account it keeps, if it keeps any. */
   readonly subscriber?: string;
+  /** Whether it is one of those that agree, and can be made to lie. */
+  readonly mayLie?: boolean;
 }
 
 /** What does not change while the cluster runs. */
@@ -39,6 +41,8 @@ export interface Topology {
   readonly api: string;
   /** Whether operators may order faults. */
   readonly faults: boolean;
+  /** Ways for a node to lie; none where nobody agrees in spite of liars. */
+  readonly behaviours: readonly string[];
   readonly nodes: readonly NodeInfo[];
 }
 

@@ -243,7 +243,7 @@ class OneNumber {
     } else if (type === "propose") {
       const { view, sequence } = params as { readonly view: number; readonly sequence: number };
       if (sequence !== SEQUENCE) return undefined; // The number is taken.
-      return this.#step(state, place, { type: "proposed", view, sequence, digest: "c" });
+      return this.#step(state, place, { type: "proposed", view, sequence, digest: "c", taken: 1 });
     } else if (type === "execute") {
       const { sequence, digest } = params as { readonly sequence: number; readonly digest: Digest };
       const before = this.#digests.value(state[at + EXECUTED]!);

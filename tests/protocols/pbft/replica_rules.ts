@@ -261,8 +261,8 @@ rule("an execution of another number is not taken for it", [...oneCommitted, exe
 
 // 4.1: requests ---------------------------------------------------------------------------------
 
-const proposed = (sequence: number, digest: string, view = 0): ReplicaEvent => {
-  return { type: "proposed", ...at(sequence, digest, view) };
+const proposed = (sequence: number, digest: string, view = 0, taken = 1): ReplicaEvent => {
+  return { type: "proposed", ...at(sequence, digest, view), taken };
 };
 const propose = (sequence: number, ...clients: string[]) =>
   effect("propose", { view: 0, sequence, requests: clients.map((client) => id(client)) });
@@ -284,12 +284,26 @@ rule(
   [
     request("a"),
     proposed(1, "x"),
-    request("b"),
-    proposed(2, "y"),
-    request("c"),
+    request("b", "c"),
+    proposed(2, "y", 0, 2),
+    request("d", "e"),
   ],
   [],
   { index: 0, states: { proposal: "idle" } },
+);
+const oneOnItsWay: Events = [request("a"), proposed(1, "x")];
+rule("what comes while a batch is on its way is collected", [...oneOnItsWay, request("b")], [], {
+  index: 0,
+  states: { proposal: "idle" },
+});
+rule("but a full batch does not wait", [...oneOnItsWay, request("b", "c")], [
+  propose(2, "b", "c"),
+], { index: 0 });
+rule(
+  "what did not fit into a batch is in the next",
+  [request("a", "b"), proposed(1, "x", 0, 1), request("c")],
+  [propose(2, "b", "c")],
+  { index: 0 },
 );
 rule(
   "the primary has Q - 1 prepares of others, and no own",
@@ -569,7 +583,6 @@ rule("then it shows on whose word, and hands nothing to itself", [...beginning, 
   send([0, 2, 3], ourContent),
   effect("enter", { view: 1 }),
   effect("relay", { to: 1, requests: [] }),
-  effect("propose", { view: 1, sequence: 2, requests: [id("a")] }),
 ], { states: { view: "normal" }, context: { active: true } });
 
 const theirs = newView(1, 1, quorumOf, "a");

@@ -131,7 +131,9 @@ export class Member {
       case "propose": {
         const { requests, view, sequence } = params as ReplicaEffects["propose"];
         const digest = digestOf(requests);
-        return this.later(() => this.step({ type: "proposed", view, sequence, digest }));
+        return this.later(() =>
+          this.step({ type: "proposed", view, sequence, digest, taken: requests.length })
+        );
       }
       case "execute":
         return this.#execute(params);

@@ -60,7 +60,7 @@ export const threePhaseSwarm: Scenario = {
     },
     load: {
       // Now and then far more than there is room for.
-      perSecond: random() < 0.1 ? between(random, 100, 150) : between(random, 20, 60),
+      perSecond: random() < 0.06 ? between(random, 100, 150) : between(random, 20, 60),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,

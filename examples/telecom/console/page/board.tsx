@@ -58,47 +58,27 @@ export function Board(props: BoardProps): JSX.Element {
         <section class="panel" aria-label="Topology">
           <Topology {...seen} />
         </section>
-        {live && operator === undefined && (
-          <TokenForm
-            problem={problem}
-            authorize={(token) => connection.authorize(token)}
-          />
-        )}
-        {live && operator !== undefined && (
-          <Acts
-            topology={state.topology}
-            down={state.down}
-            links={state.links}
-            act={(method, params) => connection.act(method, params)}
-            open={open}
-          />
-        )}
+        {live && (operator === undefined
+          ? <TokenForm problem={problem} authorize={(token) => connection.authorize(token)} />
+          : (
+            <Acts
+              topology={state.topology}
+              down={state.down}
+              links={state.links}
+              act={(method, params) => connection.act(method, params)}
+              open={open}
+            />
+          ))}
       </div>
       <div class="right">
         {selected !== undefined && (
           <Details
             name={selected}
-            state={state}
-            latest={latest}
+            {...seen}
             close={() => setSelected(undefined)}
           />
         )}
-        {replay?.unit === "steps"
-          ? (
-            <section class="panel" aria-label="The whole path">
-              <Sequence story={replay.story("")} />
-            </section>
-          )
-          : (
-            <section class="panel" aria-label="Telemetry">
-              <Charts state={state} latest={latest} instantOf={instantOf} live={live} />
-            </section>
-          )}
-        {live && (
-          <section class="panel" aria-label="Nodes">
-            <NodeTable {...seen} />
-          </section>
-        )}
+        {replay === undefined ? <Figures {...seen} /> : <Past {...seen} replay={replay} />}
       </div>
       <Log
         state={state}
@@ -115,5 +95,41 @@ export function Board(props: BoardProps): JSX.Element {
         />
       )}
     </main>
+  );
+}
+
+interface Seen {
+  readonly state: State;
+  readonly latest: Sample | undefined;
+  readonly selected: string | undefined;
+  readonly select: (node: string | undefined) => void;
+}
+
+function Figures(seen: Seen): JSX.Element {
+  return (
+    <>
+      <section class="panel" aria-label="Telemetry">
+        <Charts {...seen} instantOf={timeOf} live />
+      </section>
+      <section class="panel" aria-label="Nodes">
+        <NodeTable {...seen} />
+      </section>
+    </>
+  );
+}
+
+/** A path of the checker has no time that could be charted: it is one diagram. */
+function Past({ replay, ...seen }: Seen & { readonly replay: Replay }): JSX.Element {
+  if (replay.unit !== "steps") {
+    return (
+      <section class="panel" aria-label="Telemetry">
+        <Charts {...seen} instantOf={amountOf} live={false} />
+      </section>
+    );
+  }
+  return (
+    <section class="panel" aria-label="The whole path">
+      <Sequence story={replay.story("")} />
+    </section>
   );
 }

@@ -18,6 +18,7 @@ export function Faults({ topology, down, act, links }: PanelProps): JSX.Element 
   const [target, setTarget] = useState("");
   const [loss, setLoss] = useState("30");
   const [delay, setDelay] = useState("");
+  const [lie, setLie] = useState(topology.behaviours[0] ?? "");
   const [outcome, run] = useOutcome();
   const props = { topology, down, act, links, run, target };
   return (
@@ -47,6 +48,16 @@ export function Faults({ topology, down, act, links }: PanelProps): JSX.Element 
         </Field>
         <LinkButtons {...props} loss={loss} delay={delay} />
       </div>
+      {topology.behaviours.length > 0 && (
+        <div class="row">
+          <Field label="Behaviour">
+            <select value={lie} onChange={(event) => setLie(event.currentTarget.value)}>
+              {topology.behaviours.map((each) => <option key={each}>{each}</option>)}
+            </select>
+          </Field>
+          <LiarButtons {...props} lie={lie} />
+        </div>
+      )}
       <Said outcome={outcome} />
     </fieldset>
   );
@@ -122,6 +133,31 @@ function LinkButtons(
       <button type="button" class="danger" onClick={degrade}>Degrade its links</button>
       <button type="button" class="danger" onClick={cut}>Cut it off</button>
       <button type="button" onClick={heal}>Heal all links</button>
+    </>
+  );
+}
+
+/** Lies are told by those who agree on the configuration, in spite of some of them. */
+function LiarButtons(
+  { topology, down, act, run, target, lie }: ButtonProps & { readonly lie: string },
+): JSX.Element {
+  const behave = (behaviours: readonly string[]) => {
+    const liars = topology.nodes.filter(({ mayLie }) => mayLie).map(({ name }) => name);
+    const node = pick(target, topology, (name) => liars.includes(name) && !down.includes(name));
+    void run("Changing its behaviour…", async () => {
+      if (node === undefined) {
+        return { kind: "failure", text: `Those who can lie are ${liars.join(", ")}` };
+      }
+      await act("fault.behave", { node, behaviours });
+      return behaviours.length === 0
+        ? { kind: "success", text: `${node} is correct again` }
+        : { kind: "warning", text: `${node} is Byzantine: ${behaviours.join(", ")}` };
+    });
+  };
+  return (
+    <>
+      <button type="button" class="danger" onClick={() => behave([lie])}>Make it Byzantine</button>
+      <button type="button" onClick={() => behave([])}>Correct again</button>
     </>
   );
 }

@@ -40,54 +40,21 @@ export function Log({ state, readable, open, capture, instantOf }: {
       (error: Error) => setCapturing(error.message),
     );
   };
-  const [kinds, setKinds] = useState<ReadonlySet<LogKind>>(new Set(KINDS));
-  const [node, setNode] = useState("");
-  const [words, setWords] = useState("");
-  const fits = (entry: LogEntry) =>
-    kinds.has(entry.kind) && (node === "" || about(entry, node)) && contains(entry, words);
-  const found = state.log.filter(fits);
-  const toggle = (kind: LogKind) => {
-    const next = new Set(kinds);
-    if (!next.delete(kind)) next.add(kind);
-    setKinds(next);
-  };
+  const [filter, setFilter] = useState<Filter>({ kinds: new Set(KINDS), node: "", words: "" });
+  const { kinds, node, words } = filter;
+  const found = state.log.filter((entry) =>
+    kinds.has(entry.kind) && (node === "" || about(entry, node)) && contains(entry, words)
+  );
   return (
     <section class="panel" aria-label="Log">
       <header>
         <h2>Log</h2>
-        <div class="filters">
-          {capture !== undefined && (
-            <button type="button" title="Follow all transactions for a second" onClick={follow}>
-              Capture
-            </button>
-          )}
-          {KINDS.map((kind) => (
-            <button
-              key={kind}
-              type="button"
-              class={`chip k-${kind}`}
-              aria-pressed={kinds.has(kind)}
-              onClick={() => toggle(kind)}
-            >
-              <i class="sign" aria-hidden="true">{SIGNS[kind]}</i> {kind}
-            </button>
-          ))}
-          <select
-            aria-label="Node"
-            value={node}
-            onChange={(event) => setNode(event.currentTarget.value)}
-          >
-            <option value="">all nodes</option>
-            {state.topology.nodes.map(({ name }) => <option key={name}>{name}</option>)}
-          </select>
-          <input
-            type="search"
-            aria-label="Words or a transaction"
-            placeholder="words or a transaction"
-            value={words}
-            onInput={(event) => setWords(event.currentTarget.value)}
-          />
-        </div>
+        <Filters
+          state={state}
+          filter={filter}
+          setFilter={setFilter}
+          follow={capture === undefined ? undefined : follow}
+        />
       </header>
       {!readable && (
         <p class="empty">The log is for operators: paste the operator's token to read it.</p>
@@ -107,6 +74,62 @@ export function Log({ state, readable, open, capture, instantOf }: {
         ))}
       </ol>
     </section>
+  );
+}
+
+/** Which lines are shown. */
+interface Filter {
+  readonly kinds: ReadonlySet<LogKind>;
+  readonly node: string;
+  readonly words: string;
+}
+
+function Filters({ state, filter, setFilter, follow }: {
+  readonly state: State;
+  readonly filter: Filter;
+  readonly setFilter: (filter: Filter) => void;
+  readonly follow: (() => void) | undefined;
+}): JSX.Element {
+  const { kinds, node, words } = filter;
+  const toggle = (kind: LogKind) => {
+    const next = new Set(kinds);
+    if (!next.delete(kind)) next.add(kind);
+    setFilter({ ...filter, kinds: next });
+  };
+  return (
+    <div class="filters">
+      {follow !== undefined && (
+        <button type="button" title="Follow all transactions for a second" onClick={follow}>
+          Capture
+        </button>
+      )}
+      {KINDS.map((kind) => (
+        <button
+          key={kind}
+          type="button"
+          class={`chip k-${kind}`}
+          aria-pressed={kinds.has(kind)}
+          onClick={() => toggle(kind)}
+        >
+          <i class="sign" aria-hidden="true">{SIGNS[kind]}</i> {kind}
+        </button>
+      ))}
+      <select
+        aria-label="Node"
+        value={node}
+        onChange={(event) => setFilter({ ...filter, node: event.currentTarget.value })}
+      >
+        <option value="">all nodes</option>
+        {state.topology.nodes.map(({ name }) => <option key={name}>{name}</option>)}
+      </select>
+      <input
+        type="search"
+        aria-label="Words or a transaction"
+        placeholder="words or a transaction"
+        value={words}
+        onInput={(event) => setFilter({ ...filter, words: event.currentTarget.value })}
+      />
+    </div>
   );
 }
 

@@ -22,18 +22,7 @@ export function Player({ replay, instant, setInstant, close }: {
 }): JSX.Element {
   const { events, end, unit, title, violation } = replay;
   const steps = unit === "steps";
-  const [plays, setPlays] = useState(false);
-  const [speed, setSpeed] = useState(1);
-  useEffect(() => {
-    if (!plays) return;
-    // A path of a checker has no time: two steps a second.
-    const stride = steps ? FRAME_MS / 500 : FRAME_MS * speed;
-    const timer = setTimeout(() => {
-      setInstant(Math.min(end, instant + stride));
-      if (instant + stride >= end) setPlays(false);
-    }, FRAME_MS);
-    return () => clearTimeout(timer);
-  }, [plays, instant, speed]);
+  const { plays, setPlays, speed, setSpeed } = usePlaying(replay, instant, setInstant);
   const next = events.find(({ t }) => t > instant)?.t ?? end;
   const before = events.findLast(({ t }) => t < instant)?.t ?? 0;
   const now = events.findLast(({ t }) => t <= instant);
@@ -86,6 +75,28 @@ export function Player({ replay, instant, setInstant, close }: {
       )}
     </section>
   );
+}
+
+/** Moves on by itself while it plays. */
+function usePlaying(
+  { end, unit }: Replay,
+  instant: number,
+  setInstant: (instant: number) => void,
+) {
+  const steps = unit === "steps";
+  const [plays, setPlays] = useState(false);
+  const [speed, setSpeed] = useState(1);
+  useEffect(() => {
+    if (!plays) return;
+    // A path of a checker has no time: two steps a second.
+    const stride = steps ? FRAME_MS / 500 : FRAME_MS * speed;
+    const timer = setTimeout(() => {
+      setInstant(Math.min(end, instant + stride));
+      if (instant + stride >= end) setPlays(false);
+    }, FRAME_MS);
+    return () => clearTimeout(timer);
+  }, [plays, instant, speed]);
+  return { plays, setPlays, speed, setSpeed };
 }
 
 /** Opens a file. */

@@ -60,7 +60,7 @@ export function openTrace(text: string): Replay {
       const seen = samples.filter(({ at }) => at <= instant);
       return {
         state: {
-          topology: { profile: title, api: "", faults: false, nodes },
+          topology: { profile: title, api: "", faults: false, behaviours: [], nodes },
           down: nodes.map(({ name }) => name).filter((name) => down.has(name)),
           links: pairs.map((pair) => linkOf(pair, cut)),
           samples: seen,

@@ -6,8 +6,8 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { JSX } from "preact";
-import type { NodeSample, Sample, State } from "../protocol.ts";
-import { Chart } from "./chart.tsx";
+import type { ClusterSample, NodeSample, Sample, State } from "../protocol.ts";
+import { Chart, type Series } from "./chart.tsx";
 import { amountOf } from "./words.ts";
 
 /** What all views of figures are given. */
@@ -16,88 +16,98 @@ export interface TelemetryProps {
   readonly latest: Sample | undefined;
 }
 
-/** The charts; a trace has no latency and no processors. */
+interface Plot {
+  readonly title: string;
+  readonly unit: string;
+  /** The scale reaches at least this far. */
+  readonly least?: number;
+  /** A trace has nothing of the kind. */
+  readonly liveOnly?: boolean;
+  readonly lines: readonly (readonly [
+    name: string,
+    tone: Series["tone"],
+    of: (cluster: ClusterSample) => number | undefined,
+  ])[];
+}
+
+const PLOTS: readonly Plot[] = [
+  {
+    title: "Throughput",
+    unit: "/s",
+    lines: [
+      ["requests", "a", (cluster) => cluster.requestsPerS],
+      ["commits", "b", (cluster) => cluster.commitsPerS],
+      ["aborts", "c", (cluster) => cluster.abortsPerS],
+    ],
+  },
+  {
+    title: "Latency of requests",
+    unit: "ms",
+    liveOnly: true,
+    lines: [["p50", "a", (cluster) => cluster.p50Ms], ["p99", "c", (cluster) => cluster.p99Ms]],
+  },
+  {
+    title: "Transactions open",
+    unit: "",
+    least: 5,
+    lines: [
+      ["voting", "a", (cluster) => cluster.voting],
+      ["committing", "b", (cluster) => cluster.committing],
+      ["in doubt", "c", (cluster) => cluster.inDoubt],
+    ],
+  },
+  {
+    title: "Processors and memory",
+    unit: "%",
+    least: 100,
+    liveOnly: true,
+    lines: [
+      ["CPU", "a", (cluster) => cluster.cpuPercent],
+      ["memory", "b", (cluster) => cluster.memoryPercent],
+    ],
+  },
+  {
+    title: "Messages",
+    unit: "/s",
+    lines: [
+      ["sent", "a", (cluster) => cluster.messagesPerS],
+      ["waiting", "c", (cluster) => cluster.waiting],
+    ],
+  },
+];
+
+/** The charts. */
 export function Charts({ state: { samples, topology, down }, instantOf, live }: TelemetryProps & {
   /** How instants are written. */
   readonly instantOf: (at: number) => string;
   readonly live: boolean;
 }): JSX.Element {
   const instants = samples.map(({ at }) => instantOf(at));
-  const of = (value: (sample: Sample) => number | undefined) => samples.map(value);
   const up = topology.nodes.length - down.length;
+  const nodes: Series = {
+    name: "up",
+    tone: "b",
+    // Who is down now is known before the next sample.
+    values: [...samples.slice(0, -1).map(({ cluster }) => cluster.nodesUp), up],
+  };
   return (
     <div class="charts">
-      <Chart
-        title="Throughput"
-        unit="/s"
-        instants={instants}
-        series={[
-          ...(live
-            ? [
-              {
-                name: "requests",
-                tone: "a",
-                values: of((each) => each.cluster.requestsPerS),
-              } as const,
-            ]
-            : []),
-          { name: "commits", tone: "b", values: of(({ cluster }) => cluster.commitsPerS) },
-          { name: "aborts", tone: "c", values: of(({ cluster }) => cluster.abortsPerS) },
-        ]}
-      />
-      {live && (
+      {PLOTS.filter(({ liveOnly }) => live || !liveOnly).map(({ lines, ...plot }) => (
         <Chart
-          title="Latency of requests"
-          unit="ms"
+          key={plot.title}
+          {...plot}
           instants={instants}
-          series={[
-            { name: "p50", tone: "a", values: of(({ cluster }) => cluster.p50Ms) },
-            { name: "p99", tone: "c", values: of(({ cluster }) => cluster.p99Ms) },
-          ]}
+          series={lines.map(([name, tone, of]) => {
+            return { name, tone, values: samples.map(({ cluster }) => of(cluster)) };
+          })}
         />
-      )}
-      <Chart
-        title="Transactions open"
-        unit=""
-        least={5}
-        instants={instants}
-        series={[
-          { name: "voting", tone: "a", values: of(({ cluster }) => cluster.voting) },
-          { name: "committing", tone: "b", values: of(({ cluster }) => cluster.committing) },
-          { name: "in doubt", tone: "c", values: of(({ cluster }) => cluster.inDoubt) },
-        ]}
-      />
-      {live && (
-        <Chart
-          title="Processors and memory"
-          unit="%"
-          least={100}
-          instants={instants}
-          series={[
-            { name: "CPU", tone: "a", values: of(({ cluster }) => cluster.cpuPercent) },
-            { name: "memory", tone: "b", values: of(({ cluster }) => cluster.memoryPercent) },
-          ]}
-        />
-      )}
-      <Chart
-        title="Messages"
-        unit="/s"
-        instants={instants}
-        series={[
-          { name: "sent", tone: "a", values: of(({ cluster }) => cluster.messagesPerS) },
-          { name: "waiting", tone: "c", values: of(({ cluster }) => cluster.waiting) },
-        ]}
-      />
+      ))}
       <Chart
         title="Nodes up"
         unit=""
         least={topology.nodes.length}
         instants={instants}
-        series={[{
-          name: "up",
-          tone: "b",
-          values: [...of(({ cluster }) => cluster.nodesUp).slice(0, -1), up],
-        }]}
+        series={[nodes]}
       />
     </div>
   );

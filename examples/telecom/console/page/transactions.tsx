@@ -8,6 +8,7 @@
 /// <reference lib="dom" />
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import type { NodeInfo } from "../protocol.ts";
 import { Field, type Outcome, type PanelProps, Said, useOutcome } from "./acts.tsx";
 import { amountOf, counted } from "./words.ts";
 
@@ -58,22 +59,7 @@ function Commit({ topology, down, act, open }: PanelProps): JSX.Element {
     <fieldset>
       <legend>Two-phase commit</legend>
       <div class="row">
-        <div class="field" role="group" aria-label="Participants">
-          <span>Participants</span>
-          <span class="checks">
-            {keepers.map(({ name }) => (
-              <label key={name}>
-                <input
-                  type="checkbox"
-                  checked={names.includes(name)}
-                  onChange={() => toggle(name)}
-                />
-                {name}
-                {down.includes(name) ? " (DOWN)" : ""}
-              </label>
-            ))}
-          </span>
-        </div>
+        <Participants keepers={keepers} names={names} down={down} toggle={toggle} />
         <button
           type="button"
           class="primary"
@@ -100,6 +86,32 @@ function Commit({ topology, down, act, open }: PanelProps): JSX.Element {
       </div>
       <Said outcome={outcome} open={open} />
     </fieldset>
+  );
+}
+
+function Participants({ keepers, names, down, toggle }: {
+  readonly keepers: readonly NodeInfo[];
+  readonly names: readonly string[];
+  readonly down: readonly string[];
+  readonly toggle: (name: string) => void;
+}): JSX.Element {
+  return (
+    <div class="field" role="group" aria-label="Participants">
+      <span>Participants</span>
+      <span class="checks">
+        {keepers.map(({ name }) => (
+          <label key={name}>
+            <input
+              type="checkbox"
+              checked={names.includes(name)}
+              onChange={() => toggle(name)}
+            />
+            {name}
+            {down.includes(name) ? " (DOWN)" : ""}
+          </label>
+        ))}
+      </span>
+    </div>
   );
 }
 
