@@ -140,8 +140,7 @@ class Participant<Op> implements Role {
       participants: this.#threePhase,
     });
     this.#heuristics = this.#makeHeuristics();
-    const open = () => [...this.#instances, ...this.#threePhase];
-    this.#owners = new LogOwners(services, config.roster ?? false, open);
+    this.#owners = new LogOwners(services, config.roster ?? false, () => this.#transactions());
     this.messages = {
       ...this.#owners.messages,
       ...decisions.messages,
@@ -150,6 +149,10 @@ class Participant<Op> implements Role {
       ...this.#waits.messages,
       read: this.#reader.handler,
     };
+  }
+
+  #transactions() {
+    return [...this.#instances, ...this.#threePhase];
   }
 
   /** Of one who waits for locks, or holds some. */
