@@ -22,6 +22,8 @@ export interface ClusterOptions {
   /** Data folder; undefined: a fresh one that is removed at the end. */
   readonly data: string | undefined;
   readonly http: { readonly hostname: string; readonly port: number };
+  /** Where the inspector is served; undefined: it is not. */
+  readonly inspect: { readonly hostname: string; readonly port: number } | undefined;
   /** Where to write tokens to. */
   readonly tokenFile: string | undefined;
   /** Seed of links and traffic; undefined: any. */
@@ -52,6 +54,7 @@ const VALUES = [
   "subscribers",
   "data",
   "http",
+  "inspect",
   "token-file",
   "seed",
   "report",
@@ -60,6 +63,8 @@ const VALUES = [
   "transaction-timeout",
   "fault-schedule",
 ] as const;
+/** Where the inspector is if that is not said. */
+const INSPECT_AT = "127.0.0.1:8089";
 const MAX_LOAD = 1_000_000;
 const MAX_SUBSCRIBERS = 10_000_000;
 const MAX_TRANSACTIONS = 1_000_000;
@@ -82,6 +87,9 @@ The first line on standard error once it serves is "ready URL".
                        is in it (default: a fresh temporary folder, removed at the end)
   --http HOST:PORT     where to serve, [::1]:8080 for IPv6; port 0 picks a free one
                        (default 127.0.0.1:8080)
+  --inspect [HOST:PORT]
+                       serve the inspector, which shows every live machine, and print its link
+                       (default 127.0.0.1:8089); off loopback the link has a token
   --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
@@ -132,7 +140,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   });
   if (given.help) return "help";
   // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
-  const empty = VALUES.find((name) => given[name] === "");
+  const empty = VALUES.find((name) => name !== "inspect" && given[name] === "");
   if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
   const switched = args.find((arg) => /^--(?:fast|faults|help|salvage)=(?!true$|false$)/.test(arg));
   if (switched !== undefined) strays.push(switched);
@@ -155,6 +163,10 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     ),
     data: text("data"),
     http: readAddress(text("http") ?? "127.0.0.1:8080"),
+    inspect: map(
+      text("inspect"),
+      (value) => readAddress(value === "" ? INSPECT_AT : value, "inspect"),
+    ),
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),
     fast: given.fast,
@@ -216,14 +228,14 @@ function readInteger(name: string, text: string, least: number, most: number, or
   );
 }
 
-function readAddress(text: string): { hostname: string; port: number } {
+function readAddress(text: string, name = "http"): { hostname: string; port: number } {
   const [, six, four, digits = ""] =
     /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]*)):(\d{1,5})$/.exec(text) ?? [];
   const hostname = six ?? four;
   const port = Number(digits);
   if (hostname !== undefined && port <= 65_535) return { hostname, port };
   throw new CommandError(
-    `Cannot read --http: it must be HOST:PORT such as 127.0.0.1:8080 or [::1]:0, got ${
+    `Cannot read --${name}: it must be HOST:PORT such as 127.0.0.1:8080 or [::1]:0, got ${
       quote(text)
     }`,
   );

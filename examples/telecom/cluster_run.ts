@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClusterEnd } from "../../actors/cluster.ts";
+import type { InspectorServer } from "../../runtime/inspector/server.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
 import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
@@ -20,6 +21,7 @@ import { type StatusDisplay, writeAll } from "./status_display.ts";
 import { type Status, statusBlock, statusLine } from "./status_text.ts";
 import type { TokenSource } from "./token_source.ts";
 import { createTraffic } from "./traffic.ts";
+import { inspectorOf } from "./inspector.ts";
 import { type DriverFigures, TrafficDriver } from "./traffic_driver.ts";
 
 /** What a run is given. */
@@ -72,6 +74,7 @@ export class ClusterRun {
   #nodesUp: ReadonlySet<string> = new Set();
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
+  #inspector: InspectorServer | undefined;
   #starts = true;
   #stops = false;
 
@@ -137,6 +140,7 @@ export class ClusterRun {
   async run(stop: Promise<string>): Promise<RunResult | "interrupted"> {
     const { system } = this.#composition;
     try {
+      this.#inspector = await inspectorOf(this.input.options, system.inspection);
       const started = await this.#start(stop);
       if (started === "interrupted") return started;
       const endFaults = play(this.input.schedule, this.#composition.cluster);
@@ -144,6 +148,7 @@ export class ClusterRun {
       return await this.#finish(again);
     } finally {
       this.input.address.release();
+      await this.#inspector?.[Symbol.asyncDispose]();
       await system[Symbol.asyncDispose]();
     }
   }
@@ -167,6 +172,7 @@ export class ClusterRun {
     this.#since = performance.now();
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
+    if (this.#inspector !== undefined) writeAll(Deno.stderr, `inspect ${this.#inspector.url}\n`);
     display.release();
     return how;
   }

@@ -115,7 +115,7 @@ async function measure(args: readonly string[], idleMs: number): Promise<Measure
 function ready(stderr: ReadableStream<Uint8Array>): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = "";
-    stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+    stderr.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).pipeTo(
       new WritableStream({
         write(chunk) {
           text = (text + chunk).slice(-4096);

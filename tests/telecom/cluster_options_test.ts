@@ -19,6 +19,7 @@ const defaults: ClusterOptions = {
   faultSchedule: undefined,
   json: false,
   history: undefined,
+  inspect: undefined,
   settings: {},
   salvage: false,
 };

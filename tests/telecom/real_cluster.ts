@@ -125,8 +125,12 @@ export class RealCluster {
   }
 
   async #read(serves: PromiseWithResolvers<string>): Promise<void> {
-    const out = this.process.stdout.pipeThrough(new TextDecoderStream());
-    const err = this.process.stderr.pipeThrough(new TextDecoderStream());
+    const out = this.process.stdout.pipeThrough(
+      new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+    );
+    const err = this.process.stderr.pipeThrough(
+      new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+    );
     await Promise.all([
       (async () => {
         for await (const text of out) this.#stdout += text;
