@@ -140,7 +140,7 @@ class Participant<Op> implements Role {
       participants: this.#threePhase,
     });
     this.#heuristics = this.#makeHeuristics();
-    this.#owners = new LogOwners(services, config.roster ?? false, () => this.#transactions());
+    this.#owners = new LogOwners(services, config.roster ?? false, this.#all);
     this.messages = {
       ...this.#owners.messages,
       ...decisions.messages,
@@ -151,9 +151,7 @@ class Participant<Op> implements Role {
     };
   }
 
-  #transactions() {
-    return [...this.#instances, ...this.#threePhase];
-  }
+  #all = () => [...this.#instances, ...this.#threePhase];
 
   /** Of one who waits for locks, or holds some. */
   #standing(owner: string) {
