@@ -26,8 +26,8 @@ export interface CrierParts {
   readonly now: () => Configuration;
   /** What the present group began with. */
   readonly start: () => Configuration;
-  /** Number and keys in the present group. */
-  readonly self: () => { readonly index: number; readonly keys: Keys };
+  /** Number in the group, and the keys to tell those with who go by the members of a generation. */
+  readonly self: (generation: number) => { readonly index: number; readonly keys: Keys };
 }
 
 const TELL_MS = 1000;
@@ -103,7 +103,7 @@ export class Crier {
     const configuration = subscribers.includes(address) ? now() : start();
     const known = this.#heard.get(address)?.generation ?? start().generation - 1;
     const generation = Math.max(1, Math.min(known, start().generation));
-    const { index, keys } = self();
+    const { index, keys } = self(generation);
     const notice = makeNotice({ generation, from: index, configuration }, keys);
     services.send(address, "configuration.notice", notice);
   }

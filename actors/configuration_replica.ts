@@ -23,7 +23,7 @@ import {
   type ConfigurationReply,
 } from "../protocols/configuration/configuration.ts";
 import type { Envelope } from "../runtime/codec.ts";
-import type { Address, Value } from "../runtime/ports.ts";
+import type { Address } from "../runtime/ports.ts";
 import {
   defineRole,
   MAIN_NODE,
@@ -44,7 +44,14 @@ import {
   type Notice,
   replicasOf,
 } from "./configuration_group.ts";
-import { makeMemberKeys, type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
+import {
+  enterGeneration,
+  generationIn,
+  type GenerationRow,
+  renewedKeys,
+  type Tale,
+} from "./configuration_generation.ts";
+import { type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
 import { Convictions } from "./configuration_convictions.ts";
 import { Crier } from "./configuration_crier.ts";
 import { relayHandler, sendingVia, type Via, withServices } from "./configuration_relay.ts";
@@ -68,12 +75,6 @@ export interface ConfigurationReplicaConfig {
   readonly faults?: boolean;
 }
 
-/** What is kept of the generation it is in. */
-type GenerationRow = { readonly start: Configuration; readonly keys: MemberKeys };
-
-const GENERATION_ROW = "generation/now";
-const RENEWED_ROW = "generation/renewed";
-const STATE_ROWS = "state/";
 const POLL_MS = 20;
 
 /** The role. */
@@ -91,8 +92,7 @@ class ConfigurationReplica implements Role {
   #keys: Keys;
   readonly #crier: Crier;
   /** Who has told of a later generation. */
-  #told: Record<string, { readonly epoch: number; readonly digest: string }> = {};
-  #starts = new Map<string, Configuration>();
+  #told: Record<string, Tale> = {};
   #switching = false;
 
   constructor(
@@ -110,7 +110,7 @@ class ConfigurationReplica implements Role {
       members: () => replicasOf(this.#now),
       now: () => this.#now,
       start: () => this.#generation.start,
-      self: () => ({ index: this.#index, keys: this.#keys }),
+      self: (generation) => ({ index: this.#index, keys: this.#keysOf(generation) }),
     });
   }
 
@@ -123,12 +123,18 @@ class ConfigurationReplica implements Role {
     return new Keys(keyringIn(start, this.config.clients, String(this.#index), keys));
   }
 
+  /** What those who go by the members of a generation can verify. */
+  #keysOf(generation: number): Keys {
+    const { start, keys, before = keys } = this.#generation;
+    if (generation === start.generation) return this.#keys;
+    return new Keys(keyringIn(start, this.config.clients, String(this.#index), before));
+  }
+
   // Life -------------------------------------------------------------------------------------
 
   recover(): void {
     const store = this.plain.openStore();
-    const row = store.get(GENERATION_ROW) as unknown as GenerationRow | undefined;
-    if (row !== undefined) this.#generation = row;
+    this.#generation = generationIn(store) ?? this.#generation;
     this.#begin();
   }
 
@@ -213,6 +219,8 @@ class ConfigurationReplica implements Role {
     this.#now = state;
     if (state.generation > this.#generation.start.generation) {
       this.#awaitStable(state, this.#replica!.progress.executed + 1);
+      // Those that were first to leave do not vote any more: what it has executed counts as told.
+      this.#tell(this.#index, state);
     }
     this.#crier.tell();
   }
@@ -249,10 +257,7 @@ class ConfigurationReplica implements Role {
       return this.plain.fail(envelope, "forbidden");
     }
     const { plain } = this;
-    // Those that were told before may be ordered yet: others would be of no use then.
-    const told = plain.store.get(RENEWED_ROW) as unknown as MemberKeys | undefined;
-    const keys = told ?? makeMemberKeys((count) => plain.random.bytes(count));
-    if (told === undefined) plain.store.put(RENEWED_ROW, { ...keys });
+    const keys = renewedKeys(plain.store, (count) => plain.random.bytes(count));
     this.#whenWritten(() => plain.reply(envelope, { node: plain.node, ...publicKeysOf(keys) }));
   }
 
@@ -282,11 +287,20 @@ class ConfigurationReplica implements Role {
       if (configuration.generation <= start.generation) return this.#confirm(envelope.from);
       return this.plain.deadLetter("forbidden", envelope);
     }
+    this.#tell(notice.from, configuration);
+  }
+
+  #tell(from: number, configuration: Configuration): void {
+    const { start } = this.#generation;
+    const { epoch } = configuration;
     const digest = configurationDigest(configuration);
-    this.#starts.set(digest, configuration);
-    this.#told = { ...this.#told, [notice.from]: { epoch: configuration.epoch, digest } };
+    this.#told = { ...this.#told, [from]: { epoch, digest, configuration } };
     const believed = believable(this.#told, start.faulty, start.epoch);
-    if (believed !== undefined) this.#switchTo(this.#starts.get(believed)!);
+    const found = Object.values(this.#told).find((tale) => tale.digest === believed);
+    if (found === undefined) return;
+    // Not in the middle of an execution.
+    const { timers, clock } = this.plain;
+    timers.set(clock.now(), () => this.#switchTo(found.configuration));
   }
 
   #confirm(to: Address): void {
@@ -299,19 +313,9 @@ class ConfigurationReplica implements Role {
     if (this.#switching || this.#replica === undefined) return;
     this.#switching = this.#crier.silent = true;
     const { plain } = this;
-    const { store } = plain;
-    const renewed = store.get(RENEWED_ROW) as unknown as MemberKeys | undefined;
-    const ordered = start.members.find(({ node }) => node === plain.node)?.publicKey;
-    const isRenewed = renewed !== undefined && publicKeysOf(renewed).publicKey === ordered;
-    const keys = isRenewed ? renewed : this.#generation.keys;
     this.#replica.stop();
-    this.#generation = { start, keys };
-    for (const [key] of [...store.scan(STATE_ROWS)]) store.put(key, null);
-    store.put(GENERATION_ROW, this.#generation as unknown as Value);
-    if (isRenewed) store.put(RENEWED_ROW, null);
-    store.checkpoint([]);
+    this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start);
     this.#told = {};
-    this.#starts.clear();
     plain.log("info", `${plain.address} is a member of ${groupName(start)}`);
     this.#whenWritten(() => {
       this.#switching = false;

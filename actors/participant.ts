@@ -140,8 +140,7 @@ class Participant<Op> implements Role {
       participants: this.#threePhase,
     });
     this.#heuristics = this.#makeHeuristics();
-    const open = () => [...this.#instances, ...this.#threePhase];
-    this.#owners = new LogOwners(services, config.roster ?? false, open);
+    this.#owners = new LogOwners(services, config.roster ?? false, this.#all);
     this.messages = {
       ...this.#owners.messages,
       ...decisions.messages,
@@ -151,6 +150,8 @@ class Participant<Op> implements Role {
       read: this.#reader.handler,
     };
   }
+
+  #all = () => [...this.#instances, ...this.#threePhase];
 
   /** Of one who waits for locks, or holds some. */
   #standing(owner: string) {

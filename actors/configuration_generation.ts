@@ -1,0 +1,62 @@
+/**
+ * What a replica keeps of the generation of the group that it is a member of.
+ *
+ * @module
+ */
+import type { Configuration } from "../protocols/configuration/configuration.ts";
+import type { Store, Value } from "../runtime/ports.ts";
+import { makeMemberKeys, type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
+
+/** What is kept of the generation it is in. */
+export type GenerationRow = {
+  readonly start: Configuration;
+  readonly keys: MemberKeys;
+  /** Those of the generation before, which those who are in it still can verify. */
+  readonly before?: MemberKeys;
+};
+/** What a member tells of the next one. */
+export type Tale = {
+  readonly epoch: number;
+  readonly digest: string;
+  readonly configuration: Configuration;
+};
+
+const GENERATION_ROW = "generation/now";
+const RENEWED_ROW = "generation/renewed";
+const STATE_ROWS = "state/";
+
+/** The generation that a store says; undefined: the first. */
+export function generationIn(store: Store): GenerationRow | undefined {
+  return store.get(GENERATION_ROW) as unknown as GenerationRow | undefined;
+}
+
+function renewedIn(store: Store): MemberKeys | undefined {
+  return store.get(RENEWED_ROW) as unknown as MemberKeys | undefined;
+}
+
+/** Keys for the next generation. Those that were told before may be ordered yet: they stay. */
+export function renewedKeys(store: Store, random: (count: number) => Uint8Array): MemberKeys {
+  const told = renewedIn(store);
+  if (told !== undefined) return told;
+  const keys = makeMemberKeys(random);
+  store.put(RENEWED_ROW, { ...keys });
+  return keys;
+}
+
+/** Begins a generation with an empty log, and with the keys that were ordered. */
+export function enterGeneration(
+  store: Store,
+  node: string,
+  { keys: before }: GenerationRow,
+  start: Configuration,
+): GenerationRow {
+  const renewed = renewedIn(store);
+  const ordered = start.members.find((member) => member.node === node)?.publicKey;
+  const isRenewed = renewed !== undefined && publicKeysOf(renewed).publicKey === ordered;
+  const generation: GenerationRow = { start, keys: isRenewed ? renewed : before, before };
+  for (const [key] of [...store.scan(STATE_ROWS)]) store.put(key, null);
+  store.put(GENERATION_ROW, generation as unknown as Value);
+  if (isRenewed) store.put(RENEWED_ROW, null);
+  store.checkpoint([]);
+  return generation;
+}
