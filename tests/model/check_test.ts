@@ -237,7 +237,7 @@ Deno.test("check: every machine that ships has mutants, and models or rules that
   const root = new URL("../../", import.meta.url);
   const ids = ["protocols/", "runtime/", "actors/"]
     .flatMap((folder) => machineSources(new URL(folder, root)))
-    .map((text) => /^ {2}id: "([^"]+)"/m.exec(text)?.[1]);
+    .flatMap((text) => [...text.matchAll(/^ {2}id: "([^"]+)"/gm)].map(([, id]) => id));
   assertEquals(ids.toSorted(), Object.values(SHIPPED).map(({ id }) => id).toSorted());
   assertEquals(ids.filter((id) => (TRIALS[id!] ?? RULES_OF[id!]) === undefined), []);
 });

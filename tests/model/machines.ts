@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { predecessor, successor } from "../../protocols/configuration/mod.ts";
 import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
@@ -35,6 +36,8 @@ export type Machines = Readonly<
     | "detector"
     | "pbftReplica"
     | "pbftClient"
+    | "predecessor"
+    | "successor"
     | "role"
     | "supervision",
     AnyStateMachine
@@ -56,6 +59,8 @@ export const SHIPPED: Machines = {
   detector,
   pbftReplica,
   pbftClient,
+  predecessor,
+  successor,
   role,
   supervision,
 } as unknown as Machines;

@@ -5,8 +5,10 @@
  */
 import { explore } from "../../runtime/checker/explore.ts";
 import { type Mutant, mutantsOf } from "../../runtime/checker/mutants.ts";
-import { brokenRow } from "../protocols/pbft/client_rows.ts";
+import * as handOver from "../protocols/configuration/hand_over_rows.ts";
+import * as client from "../protocols/pbft/client_rows.ts";
 import { brokenRule } from "../protocols/pbft/replica_judge.ts";
+import { firstBroken } from "../protocols/rows.ts";
 import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { SHIPPED, withMachine } from "./machines.ts";
 import { MODELS, type Scope } from "./models.ts";
@@ -71,14 +73,17 @@ export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
 };
 
 /**
- * Rules asked about mutants of machines whose contexts are not finite: events that lead somewhere, one
+ * Rules asked about mutants of machines that no model is made of: events that lead somewhere, one
  * more, and all that must come of it. They give the first one that is broken.
  */
 export const RULES_OF: Readonly<
   Record<string, (machine: AnyStateMachine) => string | undefined>
 > = {
   "pbft.replica": brokenRule,
-  "pbft.client": brokenRow,
+  "pbft.client": (machine) => firstBroken(machine, client.input, client.ROWS),
+  "configuration.predecessor": (machine) =>
+    firstBroken(machine, handOver.input, handOver.PREDECESSOR),
+  "configuration.successor": (machine) => firstBroken(machine, handOver.input, handOver.SUCCESSOR),
 };
 
 /** Every mutant, in the order of the machines. */

@@ -61,6 +61,24 @@ export function run<M extends AnyStateMachine>(
   return [snapshot, effectsOf(actions)];
 }
 
+/** The first row that a machine breaks: what was changed in it must break one. */
+export function firstBroken<M extends AnyStateMachine>(
+  machine: M,
+  input: InputFrom<M>,
+  table: readonly Row<EventFromLogic<M>>[],
+): string | undefined {
+  const broken = table.find(({ from, event, state, effects }) => {
+    try {
+      const [snapshot, found] = run(machine, input, [...from, event]);
+      assertEquals<unknown>([snapshot.value, found], [state, [...effects]]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  return broken?.description;
+}
+
 /** One test per row. */
 export function rows<M extends AnyStateMachine>(
   machine: M,

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
 import { client, type ClientEvent } from "../../../protocols/pbft/mod.ts";
-import type { AnyStateMachine } from "../../../runtime/xstate_types.ts";
-import { type Effect, effect, type Row, run, timer } from "../rows.ts";
+import { type Effect, effect, type Row, timer } from "../rows.ts";
 
 export const input = {
   replicas: 4,
@@ -151,17 +149,3 @@ export const ROWS: readonly Row<ClientEvent>[] = table.map(
     return { description, from, event, state, effects };
   },
 );
-
-/** The first row that a machine breaks. */
-export function brokenRow(machine: AnyStateMachine): string | undefined {
-  const made = machine as unknown as typeof client;
-  for (const { description, from, event, state, effects } of ROWS) {
-    try {
-      const [snapshot, found] = run(made, input, [...from, event]);
-      assertEquals<unknown>([snapshot.value, found], [state, [...effects]]);
-    } catch {
-      return description;
-    }
-  }
-  return undefined;
-}
