@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address, RoleSpec } from "../runtime/ports.ts";
+import type { Address, LinkParameters, RoleSpec } from "../runtime/ports.ts";
 import { CLIENT, type LogKind, nodeOf, type RoleDefinition } from "../runtime/role.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import { clusterClient } from "./cluster_client.ts";
@@ -39,6 +39,8 @@ export class Cluster {
   readonly #down = new Set<string>();
   /** Per node, what each of its observers says of it. */
   readonly #opinions = new Map<string, Map<string, string>>();
+  /** Links as they were before faults. */
+  readonly #laid = new Map<string, LinkParameters>();
   #state: "starting" | "serving" | "stopping" | "stopped" = "starting";
   #lost = 0;
   /** The configuration; undefined where nobody orders one. */
@@ -305,15 +307,14 @@ export class Cluster {
     this.#supervisor.kill(address);
   }
 
-  /** What an operator orders from outside, or a schedule does. */
+  /** What an operator orders from outside, or a schedule does; refused unless the plan allows it. */
   carryOut(order: FaultOrder): Promise<FaultAnswer> {
-    const { host, switchboard } = this.#system;
+    const { host, switchboard: links } = this.#system;
     return carryOut(order, {
-      enabled: this.plan.faults ?? false,
-      nodes: this.plan.nodes.map(({ name }) => name),
-      links: switchboard,
-      knows: (role) => this.spec(role) !== undefined,
-      exit: (role) => host.timers.set(host.clock.now() + EXIT_MS, () => this.killRole(role)),
+      cluster: this,
+      links,
+      laid: this.#laid,
+      soon: (act) => void this.#after(EXIT_MS).promise.then(act),
       ask: (role, type, body) => host.ask(role, type, body, STATS_MS),
       log: (kind, text) => this.#log(host.address, kind, text),
     });

@@ -84,7 +84,7 @@ export interface ClusterPlan {
   /** Where stores are kept: a folder, or a prefix for simulated ones. */
   readonly data: string;
   /** Where the gateways listen; undefined for none. */
-  readonly http?: { readonly hostname: string; readonly port: number };
+  readonly http?: NonNullable<GatewayConfig["http"]>;
   /** Whether operators may order faults. Default false. */
   readonly faults?: boolean;
   /** Who orders the configuration; not given: it does not change. */
@@ -244,7 +244,8 @@ class Planner {
       settings;
     const config: CoordinatorConfig = {
       participantOf: this.#participantOf,
-      gateways: Object.values(this.#gateways),
+      // The overseer speaks for operators, whose own thread it is.
+      gateways: [...Object.values(this.#gateways), this.overseer],
       detector: this.#detector,
       voteTimeoutMs: transactionTimeoutMs,
       resendMs,

@@ -1,6 +1,6 @@
 /**
  * The HTTP face of a gateway: `POST /rpc`, `POST /edges/NODE/rpc`, `GET /healthz`,
- * `GET /metrics`.
+ * `GET /metrics`; `/` leads to the console of the cluster.
  *
  * @module
  */
@@ -9,6 +9,8 @@
 export interface HttpOptions {
   readonly hostname: string;
   readonly port: number;
+  /** Port of the operators' console on the same host, if there is one: `/` leads there. */
+  readonly consolePort?: number;
   readonly node: string;
   /** Names that may stand in `/edges/NODE/rpc`. */
   readonly edges: readonly string[];
@@ -65,6 +67,11 @@ function handle(request: Request, options: HttpOptions): Response | Promise<Resp
   if (path === "/rpc") return post(request, options, undefined);
   if (path === "/healthz") return overseen("health", options);
   if (path === "/metrics") return overseen("metrics", options);
+  if (path === "/" && options.consolePort !== undefined) {
+    const console = new URL("/", request.url);
+    console.port = `${options.consolePort}`;
+    return new Response(null, { status: 307, headers: { location: console.href } });
+  }
   const edge = EDGE_PATH.exec(path)?.[1];
   if (edge === undefined) {
     return text(404, "Not found: POST /rpc, POST /edges/NODE/rpc, GET /healthz, GET /metrics\n");

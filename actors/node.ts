@@ -9,13 +9,14 @@ import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
 import {
   defineRole,
+  MAIN_NODE,
   type MessageHandler,
   nodeOf,
   type Role,
   type RoleDefinition,
   type Services,
 } from "../runtime/role.ts";
-import { isRecord } from "./guards.ts";
+import { isIndex, isRecord } from "./guards.ts";
 import { Roster, type RosterConfig } from "./roster.ts";
 
 /** Configuration of a node. Times in ms. */
@@ -53,6 +54,8 @@ export interface NodeStatus {
 }
 
 const LOAD_MS = 1000;
+/** A slice of load: some 10 ms of arithmetic, then a breath for what the node has to do. */
+const COMPUTE_STEPS = 10_000_000, COMPUTE_PAUSE_MS = 1;
 const RETRY_MS = 50;
 const PATIENCE_MS = 15_000;
 const ATTEMPT_MS = 2000;
@@ -125,6 +128,16 @@ class NodeActor implements Role {
         },
       },
       peerStatus: { accepts: isRecord, handle: () => {} },
+      compute: {
+        accepts: (body) => isRecord(body) && isIndex(body["ms"]),
+        handle: ({ ms }: { ms: number }, envelope) => {
+          if (nodeOf(envelope.from) !== MAIN_NODE) {
+            return services.deadLetter("forbidden", envelope);
+          }
+          services.reply(envelope, true);
+          return this.#compute(services.clock.now() + ms);
+        },
+      },
     };
   }
 
@@ -268,6 +281,16 @@ class NodeActor implements Role {
         this.services.wake();
         await pause.promise;
       }
+    }
+  }
+
+  /** Takes most of a processor until then, as a node with too much to do would. */
+  #compute(until: number): void {
+    const { clock, timers } = this.services;
+    let sum = 0;
+    for (let i = 0; i < COMPUTE_STEPS; i++) sum = Math.imul(sum ^ i, 0x01000193);
+    if (clock.now() < until && sum !== 0.5) {
+      timers.set(clock.now() + COMPUTE_PAUSE_MS, () => this.#compute(until));
     }
   }
 

@@ -41,4 +41,9 @@ export class DeadLetters {
   last(count: number): readonly DeadLetter[] {
     return this.#last.slice(-count);
   }
+
+  /** How many there were, and the last ones. */
+  figures(last: number): Readonly<Record<string, unknown>> {
+    return { deadLetters: this.counts, lastDeadLetters: this.last(last) };
+  }
 }

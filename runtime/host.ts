@@ -320,9 +320,9 @@ export class Host implements Services {
       state: this.state,
       mailbox: this.ports.transport.depth(),
       outboxBytes: this.#outbox.bytes,
-      messages: { ...this.#traffic },
-      deadLetters: this.#dead.counts,
-      lastDeadLetters: this.#dead.last(10),
+      messages: { ...this.#traffic, to: this.#outbox.sentTo },
+      ...this.hooks.usage?.(),
+      ...this.#dead.figures(10),
       timers: this.timers.size,
       storeCommits: this.#journal.commits,
     };

@@ -24,6 +24,16 @@ export interface HostHooks {
   readonly engine?: (machine: AnyStateMachine, kind: EngineKind) => Engine<unknown>;
   /** Sees every message come and go. */
   readonly witness?: Witness;
+  /** What its thread has used so far, where there is a thread of its own. */
+  readonly usage?: () => Usage;
+}
+
+/** What a thread uses. */
+export interface Usage {
+  /** Processor time since it started, in ms. */
+  readonly cpuMs: number;
+  /** JavaScript heap in use, in bytes; what SQLite keeps is not in it. */
+  readonly heapBytes: number;
 }
 
 /** What {@link Host.turn} says about the next one. */

@@ -62,6 +62,8 @@ interface Destination {
   readonly role: Address;
   readonly node: string;
   readonly lanes: readonly [normal: Lane, urgent: Lane];
+  /** Messages that left for it. */
+  sent: number;
   /** It is among those that have something to send. */
   dirty: boolean;
 }
@@ -128,7 +130,8 @@ export class Outbox {
       const lane = (urgent: boolean): Lane => {
         return { urgent, inFlight: new InFlight(WINDOW), waiting: [], bytes: 0, parked: [] };
       };
-      destination = { role, node: nodeOf(role), lanes: [lane(false), lane(true)], dirty: false };
+      const lanes = [lane(false), lane(true)] as const;
+      destination = { role, node: nodeOf(role), lanes, sent: 0, dirty: false };
       this.#destinations.set(role, destination);
     }
     return destination;
@@ -148,6 +151,15 @@ export class Outbox {
       for (const lane of lanes) for (const { frame } of lane.parked) parked += frame.count;
     }
     return parked;
+  }
+
+  /** Messages that left, by the node they went to. */
+  get sentTo(): Readonly<Record<string, number>> {
+    const sent: Record<string, number> = {};
+    for (const { node, sent: more } of this.#destinations.values()) {
+      sent[node] = (sent[node] ?? 0) + more;
+    }
+    return sent;
   }
 
   /** Sends what can be sent; true if something had to stay. */
@@ -187,6 +199,7 @@ export class Outbox {
       const fate = transit(link, bytes.length, now, busyUntil, random);
       if (limited) links.setBusyUntil(own, destination.node, fate.busyUntil);
       this.traffic.sent += envelopes.length;
+      destination.sent += envelopes.length;
       this.witness()?.sent(destination.role, envelopes, fate.due.length);
       if (fate.due.length === 0) this.traffic.dropped += envelopes.length;
       if (fate.due.length > 1) this.traffic.duplicated += envelopes.length;

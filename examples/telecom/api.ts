@@ -16,7 +16,8 @@
  * | `subscriber.get` | msisdn or imsi | msisdn, imsi, homeEdge, balance, version | own, operator |
  * | `fault.exit` | role | done | operator |
  * | `fault.partition`, `fault.heal` | links: from, to | done | operator |
- * | `fault.behave` | node, behaviours | done | operator |
+ * | `fault.degrade` | links: from, to; loss, delayMs | done | operator |
+ * | `fault.crash`, `.restart`, `.load`, `.behave` | node; ms; behaviours | done | operator |
  * | `roster.list` | none | configuration, replicas | operator |
  * | `roster.handOver`, `.cancel`, `.set`, `.replace` | what changes | epoch | operator |
  * | `transactions.list` | none | transactions, heuristics, silent | operator |

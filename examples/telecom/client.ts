@@ -76,6 +76,10 @@ export type ResultByMethod = {
   "fault.exit": { readonly done: true };
   "fault.partition": { readonly done: true };
   "fault.heal": { readonly done: true };
+  "fault.degrade": { readonly done: true };
+  "fault.crash": { readonly done: true };
+  "fault.restart": { readonly done: true };
+  "fault.load": { readonly done: true };
   "fault.behave": { readonly done: true };
   "roster.list": RosterView;
   "roster.handOver": { readonly epoch: number };

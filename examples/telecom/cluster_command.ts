@@ -13,7 +13,7 @@ import { DataFolder } from "./data_folder.ts";
 import { writeFileDurably } from "./durable_file.ts";
 import { readSchedule } from "./fault_schedule.ts";
 import { History } from "./history.ts";
-import { reserveAddress } from "./listen_address.ts";
+import { reserveAddress, type Reserved } from "./listen_address.ts";
 import { checkProfile, loadProfile } from "./profile_loader.ts";
 import type { Profile } from "./profiles.ts";
 import { seedMsisdn } from "./rows.ts";
@@ -55,7 +55,8 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     const address = reserveAddress(options.http.hostname, options.http.port);
     if (options.tokenFile !== undefined) await writeTokens(options.tokenFile, tokens);
     const history = options.history === undefined ? undefined : openHistory(options.history);
-    const made = { options, profile, folder, tokens, address, history, display, schedule };
+    const shown = { display, console: reserveConsole(options) };
+    const made = { options, profile, folder, tokens, address, history, schedule, ...shown };
     const run = new ClusterRun(made);
     const result = await run.run(signals.requested);
     if (result === "interrupted") return EXIT_INTERRUPTED;
@@ -66,6 +67,18 @@ async function runCluster(options: ClusterOptions): Promise<number> {
     display.clear();
     signals.close();
     folder.close();
+  }
+}
+
+/** @throws {CommandError} if an address that was asked for cannot be had */
+function reserveConsole({ console, http }: ClusterOptions): Reserved | undefined {
+  if (console === "off") return undefined;
+  if (console !== undefined) return reserveAddress(console.hostname, console.port);
+  const { hostname, port } = http;
+  try {
+    return reserveAddress(hostname, port === 0 ? 0 : port + 1);
+  } catch {
+    return reserveAddress(hostname, 0); // Nobody asked for that port.
   }
 }
 

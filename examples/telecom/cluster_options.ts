@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly http: { readonly hostname: string; readonly port: number };
   /** Where the inspector is served; undefined: it is not. */
   readonly inspect: { readonly hostname: string; readonly port: number } | undefined;
+  /** Where the console is served; `off`; undefined: beside the API. */
+  readonly console: { readonly hostname: string; readonly port: number } | "off" | undefined;
   /** Where to write tokens to. */
   readonly tokenFile: string | undefined;
   /** Seed of links and traffic; undefined: any. */
@@ -55,6 +57,7 @@ const VALUES = [
   "data",
   "http",
   "inspect",
+  "console",
   "token-file",
   "seed",
   "report",
@@ -90,6 +93,9 @@ The first line on standard error once it serves is "ready URL".
   --inspect [HOST:PORT]
                        serve the inspector, which shows every live machine, and print its link
                        (default 127.0.0.1:8089); off loopback the link has a token
+  --console HOST:PORT  where to serve the operator console, or off (default: the host of --http and
+                       the port above it, or a free one if that is taken); its link, with the
+                       operator's token, is the second line on standard error
   --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
@@ -166,6 +172,10 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     inspect: map(
       text("inspect"),
       (value) => readAddress(value === "" ? INSPECT_AT : value, "inspect"),
+    ),
+    console: map(
+      text("console"),
+      (value) => value === "off" ? value : readAddress(value, "console"),
     ),
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),

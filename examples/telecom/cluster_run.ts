@@ -10,6 +10,7 @@ import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
 import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, oneLine, reasonOf } from "./command_error.ts";
+import { ClusterConsole } from "./console/cluster_console.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { play, type Scheduled } from "./fault_schedule.ts";
 import type { History } from "./history.ts";
@@ -31,6 +32,8 @@ export interface RunInput {
   readonly folder: DataFolder;
   readonly tokens: TokenSource;
   readonly address: Reserved;
+  /** Where the console is to be; undefined for none. */
+  readonly console: Reserved | undefined;
   readonly history: History | undefined;
   readonly display: StatusDisplay;
   /** What is to go wrong, and when. */
@@ -75,6 +78,7 @@ export class ClusterRun {
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
   #inspector: InspectorServer | undefined;
+  #console: ClusterConsole | undefined;
   #starts = true;
   #stops = false;
 
@@ -89,7 +93,11 @@ export class ClusterRun {
       configurationKeys: folder.configurationKeys,
       data: folder.path,
       subscribers: folder.subscribers,
-      http: { hostname: address.hostname, port: address.port },
+      http: {
+        hostname: address.hostname,
+        port: address.port,
+        ...(input.console === undefined ? {} : { consolePort: input.console.port }),
+      },
       fast: options.fast,
       faults: options.faults,
       seed,
@@ -130,6 +138,7 @@ export class ClusterRun {
   }
 
   #log(at: string, kind: LogKind, text: string): void {
+    this.#console?.log(at, kind, text);
     this.input.display.log(at === CLIENT ? "" : at, kind, text);
     if (this.#starts && kind === "failure" && text.includes("Cannot open the store")) {
       this.#hopeless.reject(new CommandError(text.slice(text.indexOf("Cannot open the store"))));
@@ -149,6 +158,8 @@ export class ClusterRun {
     } finally {
       this.input.address.release();
       await this.#inspector?.[Symbol.asyncDispose]();
+      this.input.console?.release();
+      await this.#closeConsole();
       await system[Symbol.asyncDispose]();
     }
   }
@@ -173,8 +184,33 @@ export class ClusterRun {
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
     if (this.#inspector !== undefined) writeAll(Deno.stderr, `inspect ${this.#inspector.url}\n`);
+    await this.#openConsole();
     display.release();
     return how;
+  }
+
+  /** The link has the token in its fragment, which no browser sends anywhere. */
+  async #openConsole(): Promise<void> {
+    const { console, profile, folder, address, options, tokens } = this.input;
+    if (console === undefined) return;
+    console.release();
+    this.#console = new ClusterConsole({
+      profile,
+      composition: this.#composition,
+      publicKey: folder.keys.publicKey,
+      subscribers: folder.subscribers,
+      api: address.url,
+      faults: options.faults,
+      at: console,
+      audit: (kind, text) => this.#log(CLIENT, kind, text),
+    });
+    writeAll(Deno.stderr, `console ${console.url}/#token=${await tokens.operator()}\n`);
+  }
+
+  async #closeConsole(): Promise<void> {
+    const console = this.#console;
+    this.#console = undefined;
+    await console?.[Symbol.asyncDispose]();
   }
 
   #watchNodes(): void {
@@ -253,6 +289,7 @@ export class ClusterRun {
     const over = new Promise<"over">((resolve) => setTimeout(resolve, STOP_MS, "over"));
     this.#stops = true;
     display.log("", "info", "stopping in order");
+    await this.#closeConsole();
     // The figures now, should there be none later.
     const figures = cluster.stats().then((stats) => this.#figures.observe(stats));
     await Promise.all([this.#driver.stop(GRACE_MS), figures]);

@@ -24,22 +24,26 @@ type Failed = Extract<CallResult, { ok: false }>;
 /** A call that breaks something. */
 export type FaultCall = Extract<Call, { kind: "fault" }>;
 
+/** What a call orders: the methods are named as the faults are. */
+export function faultOf({ method, params }: FaultCall): Fault {
+  return { kind: method.slice("fault.".length), ...params } as Fault;
+}
+
 /** Hands an operator's order to the cluster, which has the last word. */
 export async function orderFault(
   gateway: Gateway,
   call: FaultCall,
   { subject: by }: Principal,
 ): Promise<Result> {
-  const fault: Fault = call.method === "fault.exit"
-    ? { kind: "exit", ...call.params }
-    : call.method === "fault.behave"
-    ? { kind: "behave", ...call.params }
-    : { kind: call.method === "fault.heal" ? "heal" : "partition", ...call.params };
-  const order: FaultOrder = { by, fault };
+  const order: FaultOrder = { by, fault: faultOf(call) };
   const answer = await gateway.oversee("fault", order).catch(() => undefined) as
     | FaultAnswer
     | undefined;
-  if (answer === undefined) return failure(apiError("timeout"));
+  return answer === undefined ? failure(apiError("timeout")) : faultResult(answer);
+}
+
+/** What the caller is told. */
+export function faultResult(answer: FaultAnswer): Result {
   if (answer.ok) return { ok: true, result: { done: true } };
   if (answer.reason === "off") return failure(apiError("forbidden", answer.message, "faults_off"));
   return failure(apiError("invalid_params", answer.message, "unknown_target"));

@@ -83,6 +83,14 @@ export type FaultParams = {
   "fault.exit": { readonly role: string };
   "fault.partition": { readonly links: readonly Link[] };
   "fault.heal": { readonly links: readonly Link[] };
+  "fault.degrade": {
+    readonly links: readonly Link[];
+    readonly loss?: number;
+    readonly delayMs?: number;
+  };
+  "fault.crash": { readonly node: string };
+  "fault.restart": { readonly node: string };
+  "fault.load": { readonly node: string; readonly ms: number };
   "fault.behave": { readonly node: string; readonly behaviours: readonly Behaviour[] };
 };
 

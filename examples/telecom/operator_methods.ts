@@ -14,7 +14,10 @@ import {
   decision,
   epoch,
   type Fields,
+  linkDelay,
   links,
+  loadMs,
+  loss,
   node,
   object,
   reason,
@@ -26,9 +29,10 @@ import {
 
 const operator = ["operator"] as const;
 
-function fault(summary: string, params: Fields): Method {
+function fault(summary: string, fields: Fields, optional: Fields = {}): Method {
   const result = object({ done: yes });
-  return { summary, kind: "fault", params: object(params), result, roles: operator, errors: [] };
+  const params = object(fields, optional);
+  return { summary, kind: "fault", params, result, roles: operator, errors: [] };
 }
 
 function change(summary: string, params: Fields): Method {
@@ -41,7 +45,14 @@ function change(summary: string, params: Fields): Method {
 export const operatorMethods: { readonly [M in FaultMethod | OperatorMethod]: Method } = {
   "fault.exit": fault("End a role without a word; its supervisor starts it again", { role }),
   "fault.partition": fault("Cut links, each in one direction", { links }),
-  "fault.heal": fault("Mend links that were cut", { links }),
+  "fault.heal": fault("Mend links that were cut or degraded", { links }),
+  "fault.degrade": fault("Make links lose a share of their messages, or slow", { links }, {
+    loss,
+    delayMs: linkDelay,
+  }),
+  "fault.crash": fault("End all roles of a node, until it is started again", { node }),
+  "fault.restart": fault("Start a node that was crashed", { node }),
+  "fault.load": fault("Let a node take most of one processor for a while", { node, ms: loadMs }),
   "fault.behave": fault(
     "Have the replica of a node, one of those that order the configuration, lie",
     { node, behaviours },

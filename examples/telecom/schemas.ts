@@ -30,16 +30,26 @@ function text(description: string, pattern: RegExp, expected: string): Shape {
   };
 }
 
-function integer(description: string, minimum: number): Shape {
+function integer(description: string, minimum: number, maximum = MAX_CENTS): Shape {
   const message = (issue: { received: string }) =>
-    `must be a whole number from ${minimum} to ${MAX_CENTS}, got ${issue.received}`;
+    `must be a whole number from ${minimum} to ${maximum}, got ${issue.received}`;
   return {
     schema: v.pipe(
       v.number(message),
       v.safeInteger(message),
       v.minValue(minimum, message),
+      v.maxValue(maximum, message),
     ),
-    json: { type: "integer", description, minimum, maximum: MAX_CENTS },
+    json: { type: "integer", description, minimum, maximum },
+  };
+}
+
+function number(description: string, minimum: number, maximum: number): Shape {
+  const message = (issue: { received: string }) =>
+    `must be a number from ${minimum} to ${maximum}, got ${issue.received}`;
+  return {
+    schema: v.pipe(v.number(message), v.minValue(minimum, message), v.maxValue(maximum, message)),
+    json: { type: "number", description, minimum, maximum },
   };
 }
 
@@ -184,6 +194,14 @@ export const links: Shape = list(
   "Links, each in one direction",
 );
 
+/** How much of what is sent on a link is lost. */
+export const loss: Shape = number("The share of messages lost", 0, 1);
+
+/** How long a message is on its way. */
+export const linkDelay: Shape = integer("One way, in ms", 0, 60_000);
+
+/** How long a load lasts. */
+export const loadMs: Shape = integer("For how long, in ms", 1, 60_000);
 /** Ways for a replica to lie; none: it is correct again. */
 export const behaviours: Shape = {
   schema: v.pipe(

@@ -30,7 +30,7 @@ export interface TelecomOptions {
   /** How many built-in subscribers a new data folder is filled with. */
   readonly subscribers: number;
   /** Where the gateways listen; undefined for none. */
-  readonly http?: { readonly hostname: string; readonly port: number } | undefined;
+  readonly http?: ClusterPlan["http"] | undefined;
   /** Links without delay, jitter and limit of bandwidth. Default false. */
   readonly fast?: boolean | undefined;
   /** Whether operators may order faults. Default false. */

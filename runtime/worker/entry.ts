@@ -11,7 +11,7 @@ import { Overseer } from "../inspection/overseer.ts";
 import { nodeOf, type RoleDefinition } from "../role.ts";
 import { Switchboard } from "../switchboard.ts";
 import { drive, type Driver } from "./driver.ts";
-import { ProcessClock, ProcessRandom } from "./environment.ts";
+import { ProcessClock, ProcessRandom, threadUsage } from "./environment.ts";
 import type { FromWorker, Init, ToWorker } from "./messages.ts";
 import { SqliteStore } from "./sqlite_store.ts";
 import { Directory, WorkerTransport } from "./transport.ts";
@@ -52,6 +52,7 @@ async function run(init: Init): Promise<void> {
     wake: () => loop.driver?.wake(),
     log: (level, text) => tell({ kind: "log", level, text }),
     epoch: () => switchboard.epoch,
+    usage: threadUsage,
     ended: (error) => {
       loop.driver?.stop();
       overseer?.close();

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import process from "node:process";
+import type { Usage } from "../host_hooks.ts";
 import type { Clock, Random } from "../ports.ts";
 import { seeded } from "../random.ts";
 
@@ -46,4 +48,10 @@ export class ProcessRandom implements Random {
   bytes(count: number): Uint8Array {
     return crypto.getRandomValues(new Uint8Array(count));
   }
+}
+
+/** What the calling thread has used so far. */
+export function threadUsage(): Usage {
+  const { user, system } = process.threadCpuUsage();
+  return { cpuMs: (user + system) / 1000, heapBytes: Deno.memoryUsage().heapUsed };
 }

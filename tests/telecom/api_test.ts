@@ -46,6 +46,13 @@ const good: { readonly [M in MethodName]: readonly Record<string, unknown>[] } =
   "fault.exit": [{ role: "core-1/coordinator" }],
   "fault.partition": [{ links: [{ from: "edge-1", to: "core-1" }] }],
   "fault.heal": [{ links: [{ from: "edge-1", to: "core-1" }, { from: "core-1", to: "edge-1" }] }],
+  "fault.degrade": [
+    { links: [{ from: "edge-1", to: "core-1" }], loss: 0.25, delayMs: 40 },
+    { links: [{ from: "edge-1", to: "core-1" }] },
+  ],
+  "fault.crash": [{ node: "edge-1" }],
+  "fault.restart": [{ node: "edge-1" }],
+  "fault.load": [{ node: "cloud-2", ms: 5000 }],
   "fault.behave": [
     { node: "core-1", behaviours: [] },
     { node: "core-1", behaviours: ["equivocate", "delay"] },
@@ -113,6 +120,13 @@ const bad: readonly (readonly [method: string, params: unknown, says: RegExp])[]
   ["fault.partition", { links: [] }, /links must be a list of 1 to 1024/],
   ["fault.partition", { links: [{ from: "edge-1" }] }, /links.0.to is missing/],
   ["fault.heal", { links: {} }, /links must be a list/],
+  [
+    "fault.degrade",
+    { links: [{ from: "edge-1", to: "core-1" }], loss: 2 },
+    /loss must be a number from 0 to 1, got 2/,
+  ],
+  ["fault.crash", { node: "../edge-1" }, /node must be a name/],
+  ["fault.load", { node: "edge-1", ms: 1e9 }, /ms must be a whole number from 1 to 60000/],
   ["transactions.resolve", { id: "7", decision: "abort", reason: "r" }, /id must be an id/],
   [
     "transactions.resolve",
@@ -221,7 +235,7 @@ function errorFor(method: string, params: unknown, caller?: Parameters<typeof au
 }
 
 Deno.test("roles: operators may all, subscribers reach their own, nobody only discovers", () => {
-  const faults = ["fault.exit", "fault.partition", "fault.heal", "fault.behave"];
+  const faults = Object.keys(good).filter((method) => method.startsWith("fault."));
   const changes = ["roster.handOver", "roster.cancel", "roster.set", "roster.replace"];
   const forOperators = [
     "account.credit",

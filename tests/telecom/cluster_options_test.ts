@@ -12,6 +12,7 @@ const defaults: ClusterOptions = {
   subscribers: undefined,
   data: undefined,
   http: { hostname: "127.0.0.1", port: 8080 },
+  console: undefined,
   tokenFile: undefined,
   seed: undefined,
   fast: false,
