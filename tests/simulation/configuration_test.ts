@@ -85,7 +85,12 @@ for (const behaviour of BEHAVIOURS) {
     assertEquals(configuration.convicted, {});
     const convicted = configuration.replaced.map(({ node }) => node);
     assertEquals(convicted.filter((node) => node !== "core-1"), []);
-    if (behaviour === "equivocate") assertEquals(convicted, ["core-1"]);
+    if (behaviour === "equivocate") {
+      assertEquals(convicted, ["core-1"]);
+      // Who has taken its place is another; what was proved of it is not forgotten.
+      const proofs = replicas.flatMap(({ evidence = [] }) => evidence);
+      assert(proofs.some(({ offence, replica }) => offence === "equivocation" && replica === 0));
+    }
     const left = replicas[0]!.behaviours;
     assertEquals(left, convicted.length > 0 ? [] : [behaviour]);
   });
