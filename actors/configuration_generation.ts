@@ -5,7 +5,25 @@
  */
 import type { Configuration } from "../protocols/configuration/configuration.ts";
 import type { Store, Value } from "../runtime/ports.ts";
+import type { ConfigurationClients } from "./configuration_group.ts";
 import { makeMemberKeys, type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
+import type { Via } from "./configuration_relay.ts";
+import type { ReplicaSettings } from "./pbft_replica.ts";
+
+/** Configuration of a replica of the configuration. */
+export interface ConfigurationReplicaConfig {
+  /** What the cluster begins with. */
+  readonly configuration: Configuration;
+  /** Its keys in the first generation. */
+  readonly keys: MemberKeys;
+  readonly clients: ConfigurationClients;
+  /** Who hands messages on to nodes that no link leads to. */
+  readonly via: Via;
+  /** What differs from `GROUP_SETTINGS`. */
+  readonly settings?: Partial<ReplicaSettings>;
+  /** Whether its process may order it to lie. Default false. */
+  readonly faults?: boolean;
+}
 
 /** What is kept of the generation it is in. */
 export type GenerationRow = {

@@ -34,7 +34,6 @@ import {
   type Services,
 } from "../runtime/role.ts";
 import {
-  type ConfigurationClients,
   configurationDigest,
   GROUP_SETTINGS,
   groupName,
@@ -45,35 +44,23 @@ import {
   replicasOf,
 } from "./configuration_group.ts";
 import {
+  type ConfigurationReplicaConfig,
   enterGeneration,
   generationIn,
   type GenerationRow,
   renewedKeys,
   type Tale,
 } from "./configuration_generation.ts";
-import { type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
+import { publicKeysOf } from "./configuration_keys.ts";
 import { Convictions } from "./configuration_convictions.ts";
 import { Crier } from "./configuration_crier.ts";
-import { relayHandler, sendingVia, type Via, withServices } from "./configuration_relay.ts";
+import { relayHandler, sendingVia, withServices } from "./configuration_relay.ts";
 import { isRecord } from "./guards.ts";
 import { Keys } from "./pbft_keys.ts";
-import { ReplicaActor, type ReplicaSettings } from "./pbft_replica.ts";
+import { ReplicaActor } from "./pbft_replica.ts";
 import type { StateMachine } from "./pbft_service.ts";
 
-/** Configuration of such a role. */
-export interface ConfigurationReplicaConfig {
-  /** What the cluster begins with. */
-  readonly configuration: Configuration;
-  /** Its keys in the first generation. */
-  readonly keys: MemberKeys;
-  readonly clients: ConfigurationClients;
-  /** Who hands messages on to nodes that no link leads to. */
-  readonly via: Via;
-  /** What differs from {@link GROUP_SETTINGS}. */
-  readonly settings?: Partial<ReplicaSettings>;
-  /** Whether its process may order it to lie. Default false. */
-  readonly faults?: boolean;
-}
+export type { ConfigurationReplicaConfig } from "./configuration_generation.ts";
 
 const POLL_MS = 20;
 
@@ -94,6 +81,7 @@ class ConfigurationReplica implements Role {
   /** Who has told of a later generation. */
   #told: Record<string, Tale> = {};
   #switching = false;
+  #earlier: readonly unknown[] = [];
 
   constructor(
     private readonly plain: Services,
@@ -112,6 +100,11 @@ class ConfigurationReplica implements Role {
       start: () => this.#generation.start,
       self: (generation) => ({ index: this.#index, keys: this.#keysOf(generation) }),
     });
+  }
+
+  /** What convicts a member, also of an earlier group: those who are replaced are remembered. */
+  get #evidence(): readonly unknown[] {
+    return [...this.#earlier, ...this.#replica?.stats()["evidence"] as unknown[] ?? []];
   }
 
   get #index(): number {
@@ -211,6 +204,7 @@ class ConfigurationReplica implements Role {
     const { epoch, generation, convicted } = this.#now;
     return {
       ...this.#replica?.stats(),
+      evidence: this.#evidence,
       configuration: { epoch, generation, convicted: { ...convicted } },
     };
   }
@@ -313,6 +307,7 @@ class ConfigurationReplica implements Role {
     if (this.#switching || this.#replica === undefined) return;
     this.#switching = this.#crier.silent = true;
     const { plain } = this;
+    this.#earlier = this.#evidence;
     this.#replica.stop();
     this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start);
     this.#told = {};
