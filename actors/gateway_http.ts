@@ -5,12 +5,18 @@
  * @module
  */
 
-/** What the HTTP face needs of its gateway. */
-export interface HttpOptions {
+/** Where to listen. */
+export interface HttpAddress {
+  /** Name or address of this machine, as its clients know it. */
   readonly hostname: string;
+  /** Shared by all gateways of a process. */
   readonly port: number;
   /** Port of the operators' console on the same host, if there is one: `/` leads there. */
   readonly consolePort?: number;
+}
+
+/** What the HTTP face needs of its gateway. */
+export interface HttpOptions extends HttpAddress {
   readonly node: string;
   /** Names that may stand in `/edges/NODE/rpc`. */
   readonly edges: readonly string[];
