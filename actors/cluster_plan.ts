@@ -220,6 +220,7 @@ class Planner {
     const config: ParticipantConfig = {
       shards,
       coordinators: this.#reachable(node, this.#coordinators),
+      roster: this.#configuration !== undefined,
       participants: [...new Set(this.#participantOf)],
       edges: Object.values(this.#gateways),
       detector: this.#detector,
@@ -253,6 +254,7 @@ class Planner {
       maxConcurrentTransactions,
       maxRetries: MAX_RETRIES,
       overseer: this.overseer,
+      roster: this.#configuration !== undefined,
       ...cut(settings),
     };
     const module = this.#actor("coordinator.ts", "coordinatorRole");
@@ -275,6 +277,7 @@ class Planner {
     const { settings, gateway, http, application } = this.plan;
     const config: GatewayConfig = {
       coordinators: this.#reachable(node, this.#coordinators),
+      roster: this.#configuration !== undefined,
       gateways: this.#gateways,
       ...(http === undefined ? {} : { http }),
       overseer: this.overseer,

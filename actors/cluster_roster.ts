@@ -79,6 +79,7 @@ export class ClusterRoster {
   /** What the overseer understands of it. */
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #roster: Roster;
+  #replacing = false;
 
   /** Hears of the configuration under the operator's name. */
   constructor(private readonly parts: ClusterRosterParts) {
@@ -127,6 +128,15 @@ export class ClusterRoster {
     const names = Object.keys(convicted).map((replica) => members[Number(replica)]?.node);
     const faulty = names.length === 0 ? "" : `; convicted: ${names.join(", ")}`;
     this.parts.log("info", `epoch ${epoch}: coordinators ${coordinators.join(", ")}${faulty}`);
+    for (const node of names) if (node !== undefined) void this.#replaceConvicted(node);
+  }
+
+  /** What lies is not only heard no more: another takes its place. */
+  async #replaceConvicted(node: string): Promise<void> {
+    if (this.#replacing) return; // The next epoch brings the next one.
+    this.#replacing = true;
+    await this.change({ by: "cluster", change: { kind: "replace", node } });
+    this.#replacing = false;
   }
 
   /** The configuration as it is believed, and how its replicas are. */
@@ -143,10 +153,11 @@ export class ClusterRoster {
   async #look(address: Address, node: string): Promise<ReplicaView> {
     try {
       const stats = await this.parts.services.ask(address, "$stats", null, STATS_MS) as {
-        readonly replica: { readonly view: number; readonly executed: number };
+        readonly replica?: { readonly view: number; readonly executed: number };
         readonly behaviours: readonly string[];
         readonly evidence: NonNullable<ReplicaView["evidence"]>;
       };
+      if (stats.replica === undefined) return { node, up: false }; // It has not recovered yet.
       const { replica: { view, executed }, behaviours, evidence } = stats;
       return { node, up: true, view, executed, behaviours, evidence };
     } catch (error) {

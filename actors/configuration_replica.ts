@@ -74,7 +74,7 @@ type GenerationRow = { readonly start: Configuration; readonly keys: MemberKeys 
 const GENERATION_ROW = "generation/now";
 const RENEWED_ROW = "generation/renewed";
 const STATE_ROWS = "state/";
-const SWITCH_POLL_MS = 50;
+const POLL_MS = 20;
 
 /** The role. */
 export const configurationRole: RoleDefinition<ConfigurationReplicaConfig> = defineRole({
@@ -248,9 +248,19 @@ class ConfigurationReplica implements Role {
       this.plain.deadLetter("forbidden", envelope);
       return this.plain.fail(envelope, "forbidden");
     }
-    const keys = makeMemberKeys((count) => this.plain.random.bytes(count));
-    this.plain.store.put(RENEWED_ROW, { ...keys });
-    this.plain.reply(envelope, { node: this.plain.node, ...publicKeysOf(keys) });
+    const { plain } = this;
+    // Those that were told before may be ordered yet: others would be of no use then.
+    const told = plain.store.get(RENEWED_ROW) as unknown as MemberKeys | undefined;
+    const keys = told ?? makeMemberKeys((count) => plain.random.bytes(count));
+    if (told === undefined) plain.store.put(RENEWED_ROW, { ...keys });
+    this.#whenWritten(() => plain.reply(envelope, { node: plain.node, ...publicKeysOf(keys) }));
+  }
+
+  /** Does something when all that was put into the store is durable. */
+  #whenWritten(then: () => void): void {
+    const { timers, clock, store } = this.plain;
+    if (!store.dirty) return then();
+    timers.set(clock.now() + POLL_MS, () => this.#whenWritten(then));
   }
 
   /** Q replicas have this state: the next group begins with it. */
@@ -259,7 +269,7 @@ class ConfigurationReplica implements Role {
     if (start.generation <= this.#generation.start.generation) return;
     const { stable = 0 } = this.#replica?.progress ?? {};
     if (stable >= sequence) return this.#switchTo(start);
-    timers.set(clock.now() + SWITCH_POLL_MS, () => this.#awaitStable(start, sequence));
+    timers.set(clock.now() + POLL_MS, () => this.#awaitStable(start, sequence));
   }
 
   /** One that missed the end of its group is told by f + 1 of it. */
@@ -298,17 +308,12 @@ class ConfigurationReplica implements Role {
     this.#generation = { start, keys };
     for (const [key] of [...store.scan(STATE_ROWS)]) store.put(key, null);
     store.put(GENERATION_ROW, this.#generation as unknown as Value);
+    if (isRenewed) store.put(RENEWED_ROW, null);
     store.checkpoint([]);
     this.#told = {};
     this.#starts.clear();
     plain.log("info", `${plain.address} is a member of ${groupName(start)}`);
-    this.#awaitWritten();
-  }
-
-  #awaitWritten(): void {
-    const { timers, clock, store } = this.plain;
-    timers.set(clock.now() + SWITCH_POLL_MS, () => {
-      if (store.dirty) return this.#awaitWritten();
+    this.#whenWritten(() => {
       this.#switching = false;
       this.#begin();
       this.serve();

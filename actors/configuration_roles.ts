@@ -37,6 +37,7 @@ export function firstConfiguration(
     settings: { maxConcurrentTransactions: plan.settings.maxConcurrentTransactions },
     accusers: {},
     convicted: {},
+    replaced: [],
   };
 }
 

@@ -9,14 +9,12 @@
 import { admits } from "../protocols/two_phase_commit/admission.ts";
 import { coordinator, type CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
 import {
-  type CoordinatorRecord,
   formatTransactionId,
   type Held,
   type VoteNo,
   type VoteYes,
 } from "../protocols/two_phase_commit/messages.ts";
-import { isThreePhaseRecord } from "../protocols/three_phase_commit/rules.ts";
-import { coordinatorLease, recoverCoordinator } from "../protocols/two_phase_commit/rules.ts";
+import { coordinatorLease } from "../protocols/two_phase_commit/rules.ts";
 import type { Victim } from "../protocols/deadlock/messages.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import { type Instance, Instances } from "../runtime/instances.ts";
@@ -29,6 +27,7 @@ import {
 } from "../runtime/role.ts";
 import { aboutTransaction } from "./about.ts";
 import { CHECKPOINT_BYTES, Checkpoints } from "./checkpoints.ts";
+import { coordinatorLogs } from "./coordinator_logs.ts";
 import { CoordinatorEffects } from "./coordinator_effects.ts";
 import {
   begunFacts,
@@ -39,12 +38,12 @@ import {
   isIndexed,
   isVoteNo,
   isVoteYes,
-  recoveredFacts,
 } from "./coordinator_facts.ts";
 import { Dependencies } from "./dependencies.ts";
 import { overseenMessages } from "./coordinator_oversight.ts";
 import { forwardReads } from "./forwarder.ts";
 import { isRecord } from "./guards.ts";
+import type { LogKeeper } from "./log_keeper.ts";
 import type { Refusal } from "./ledger.ts";
 import { Once } from "./once.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -79,6 +78,7 @@ class Coordinator implements Role {
   #shed = 0;
   readonly #once = new Once();
   #draining = false;
+  readonly #logs: LogKeeper;
   readonly #checkpoints: Checkpoints;
 
   constructor(private readonly services: Services, private readonly config: CoordinatorConfig) {
@@ -107,7 +107,16 @@ class Coordinator implements Role {
       now: () => services.clock.now(),
       observe: () => services.observe(),
     });
+    this.#logs = coordinatorLogs({
+      ...shared,
+      config,
+      instances: this.#instances,
+      threePhase: this.#threePhase,
+      pauses: this.#pauses,
+      create: (facts) => this.#create(facts),
+    });
     this.messages = {
+      ...this.#logs.messages,
       transact: {
         accepts: isTransactRequest,
         handle: (b: TransactRequest, e) => this.#accept(b, e),
@@ -131,22 +140,11 @@ class Coordinator implements Role {
   // Life -------------------------------------------------------------------------------------
 
   recover(): void {
-    const store = this.services.openStore();
-    const records = [...store.records()];
-    const own = records.filter((record) => !isThreePhaseRecord(record));
-    const found = recoverCoordinator(own as CoordinatorRecord[]);
-    const others = this.#threePhase.open(records);
-    const open = [...found.committing, ...others.map(({ began }) => began)];
-    this.#sequences.recover(found, open.map(({ id }) => id.sequence));
-    this.#threePhase.recover(others);
-    for (const record of found.committing) {
-      const facts = recoveredFacts(record, this.services.clock.now());
-      const holders = record.holders.map((_, index) => index);
-      this.#instances.step(this.#create(facts), { type: "recovered", holders });
-    }
-    const goOn = `${open.length} transactions go on after recovery`;
-    if (open.length > 0) this.services.log("warning", goOn);
-    this.#sequences.reserve();
+    this.#logs.recover([...this.services.openStore().records()]);
+  }
+
+  serve(): void {
+    this.#logs.serve();
   }
 
   drain(): void {
@@ -165,6 +163,7 @@ class Coordinator implements Role {
   stop(): void {
     this.#instances.clear();
     this.#threePhase.clear();
+    this.#logs.clear();
   }
 
   stats(): Record<string, unknown> {
@@ -177,6 +176,7 @@ class Coordinator implements Role {
       shed: this.#shed,
       ...this.#effects.counts,
       inDoubt: 0,
+      logs: this.#logs.states(),
       latency: this.#effects.latency.toJSON(),
       resendMs: this.#roundTrip.waitMs,
       journalBytes: this.services.store.journalBytes,
@@ -201,8 +201,8 @@ class Coordinator implements Role {
       return this.services.fail(client, "forbidden");
     }
     if (!this.#once.first(client, this.services.clock.now())) return;
-    if (this.#draining) return this.services.fail(client, "draining");
-    const { maxConcurrentTransactions: limit } = config;
+    if (this.#draining || !this.#logs.begins) return this.services.fail(client, "draining");
+    const limit = this.#logs.limit ?? config.maxConcurrentTransactions;
     if (!admits({ open: this.#size, limit, priority: request.priority })) {
       this.#shed++;
       return this.services.fail(client, "overloaded");
@@ -234,7 +234,7 @@ class Coordinator implements Role {
       maxBackoff: this.#roundTrip.maxBackoff,
       leaseMs: coordinatorLease(leaseMs, driftPpm),
     }, facts);
-    this.#sequences.begin(facts.id.sequence, instance);
+    this.#sequences.begin(facts.id, instance);
     return instance;
   }
 
@@ -309,7 +309,9 @@ class Coordinator implements Role {
     const { clock, random } = this.services;
     const now = clock.now();
     const moment = { now, roundTripMs: this.#roundTrip.waitMs, chance: random.next() };
-    const pause = this.#draining ? undefined : retryPause(facts, this.config, moment);
+    const pause = this.#draining || !this.#logs.begins
+      ? undefined
+      : retryPause(facts, this.config, moment);
     if (pause === undefined) return false;
     const { request, client, retries, begunAt } = facts;
     const chosen = facts.chosen + (facts.refusal === DEADLOCK ? 1 : 0);
@@ -321,8 +323,7 @@ class Coordinator implements Role {
   }
 
   /** What stands in for the whole journal so far. */
-  #needed(): unknown[] {
-    const commits = [...this.#instances].flatMap(({ facts }) => facts.record ?? []);
-    return [this.#sequences.record, ...commits, ...this.#threePhase.records()];
+  #needed(): readonly unknown[] {
+    return this.#logs.checkpoint();
   }
 }

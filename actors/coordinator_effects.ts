@@ -62,7 +62,7 @@ export class CoordinatorEffects {
       },
       sendHolders: ({ facts }, params: HolderParams) => this.#sendHolders(facts, params),
       reply: (instance, params: ReplyParams) => this.reply(instance.facts, params),
-      forget: ({ facts }) => this.#parts.sequences.end(facts.id.sequence),
+      forget: ({ facts }) => this.#parts.sequences.end(facts.id),
       reject: ({ key }) => this.#parts.services.log("warning", `${key}: unexpected message`),
     };
   }

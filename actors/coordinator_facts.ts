@@ -41,6 +41,8 @@ export interface CoordinatorConfig {
   readonly checkpointBytes?: number;
   /** Who speaks for the operator; nobody if not given. */
   readonly overseer?: string;
+  /** Whether its node hears of a configuration that changes. Default false. */
+  readonly roster?: boolean;
 }
 
 /** The host's record of one transaction. */

@@ -17,6 +17,7 @@ import {
 } from "../runtime/role.ts";
 import { aboutTransaction } from "./about.ts";
 import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
+import { CoordinatorChoice } from "./coordinator_choice.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
 import { type HttpAddress, serveHttp } from "./gateway_http.ts";
@@ -46,6 +47,8 @@ export interface GatewayConfig {
   readonly maxRequests: number;
   /** Handed to the application. */
   readonly application: unknown;
+  /** Whether its node hears of a configuration that changes. Default false. */
+  readonly roster?: boolean;
 }
 
 /** What an application makes of a gateway. */
@@ -101,8 +104,6 @@ interface Relayed {
   readonly authorization?: string;
 }
 
-/** Transactions that a coordinator may have under way without being avoided. */
-const FAR_MORE = 16;
 const LEAST_RETRY_MS = 100;
 const OVERSEE_MS = 2000;
 /** An order goes to each participant in doubt in turn, and each asks all others first. */
@@ -128,11 +129,8 @@ class GatewayRole implements Role, Gateway {
   readonly #application: GatewayApplication;
   readonly #caller: Caller;
   readonly #latency = new Histogram();
-  /** Coordinators that the heartbeat monitor has given up. */
-  readonly #failed = new Set<string>();
-  readonly #loads = new Map<string, number>();
+  readonly #choice: CoordinatorChoice;
   readonly #once = new Once();
-  #turn = 0;
   #requests = 0;
   #refused = 0;
   #draining = false;
@@ -152,25 +150,17 @@ class GatewayRole implements Role, Gateway {
       survives: (entry, changed) => this.#application.survives(entry, changed),
     });
     this.#caller = new Caller(services);
+    this.#choice = new CoordinatorChoice(services, coordinators, config.roster ?? false);
     this.#application = application(this, config.application);
     this.messages = {
       ...this.cache.messages,
+      ...this.#choice.messages,
       request: { accepts: isRelayed, handle: (body: Relayed, e) => void this.#relayed(body, e) },
-      peerStatus: {
-        accepts: (body) => isRecord(body) && typeof body["node"] === "string",
-        handle: (body: { node: string; status: string }) => this.#peerStatus(body),
-      },
-      load: {
-        accepts: (body) =>
-          isRecord(body) && coordinators.includes(body["coordinator"] as string) &&
-          typeof body["open"] === "number",
-        handle: (body: { coordinator: string; open: number }) =>
-          this.#loads.set(body.coordinator, body.open),
-      },
     };
   }
 
   serve(): void {
+    this.#choice.serve();
     const { http, gateways } = this.config;
     if (http === undefined) return;
     this.#server = serveHttp({
@@ -204,7 +194,7 @@ class GatewayRole implements Role, Gateway {
       refused: this.#refused,
       latency: this.#latency.toJSON(),
       cacheEntries: this.cache.size,
-      failedNodes: [...this.#failed],
+      failedNodes: this.#choice.failed,
     };
   }
 
@@ -270,7 +260,7 @@ class GatewayRole implements Role, Gateway {
 
   transact(request: TransactRequest, attempts: number): Promise<CallResult> {
     const policy = this.#policy(attempts);
-    const choose = this.#chooser(request.answerShard);
+    const choose = this.#choice.chooser(request.answerShard);
     return this.#caller.call("transact", request, policy, choose, settles);
   }
 
@@ -283,39 +273,13 @@ class GatewayRole implements Role, Gateway {
     const { address, incarnation } = this.services;
     const read: ReadRequest = keep ? { ...request, edge: { address, incarnation } } : request;
     const body = also.length === 0 ? { shard, read } : { shard, also, read };
-    return this.#caller.call("read", body, this.#policy(3), this.#chooser());
+    return this.#caller.call("read", body, this.#policy(3), this.#choice.chooser());
   }
 
   #policy(attempts: number): CallPolicy {
     const { timeoutMs } = this.config;
     // Half of the time for the first: a coordinator may have to wait out a lease.
     return { attemptMs: attempts > 1 ? timeoutMs / 2 : timeoutMs, deadlineMs: timeoutMs, attempts };
-  }
-
-  /**
-   * Who to ask: of two coordinators in turn the one with less to do, as far as its node said, and
-   * those that are believed dead only when all are.
-   *
-   * @param shard transactions of one shard go to one coordinator, as long as it does not have far
-   * more to do than the next: those of one log need not wait for one another's decisions
-   */
-  #chooser(shard?: number): (attempt: number) => string | undefined {
-    const alive = this.config.coordinators.filter((address) =>
-      !this.#failed.has(address.slice(0, address.indexOf("/")))
-    );
-    const candidates = alive.length > 0 ? alive : this.config.coordinators;
-    const first = shard ?? this.#turn++;
-    const at = (index: number) => candidates[index % candidates.length];
-    const a = at(first), b = at(first + 1);
-    const load = (address: string | undefined) => this.#loads.get(address ?? "") ?? 0;
-    const most = shard === undefined ? load(b) : 2 * load(b) + FAR_MORE;
-    const offset = most < load(a) ? 1 : 0;
-    return (attempt) => at(first + offset + attempt);
-  }
-
-  #peerStatus({ node, status }: { node: string; status: string }): void {
-    if (status === "failed") this.#failed.add(node);
-    else this.#failed.delete(node);
   }
 }
 

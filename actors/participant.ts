@@ -28,6 +28,7 @@ import { Heuristics, type HeuristicsParts } from "./heuristics.ts";
 import type { Ledger } from "./ledger.ts";
 import { Leases } from "./leases.ts";
 import { Locks } from "./locks.ts";
+import { LogOwners } from "./log_owners.ts";
 import { Decisions } from "./participant_decisions.ts";
 import { checkpointRecords, ParticipantEffects } from "./participant_effects.ts";
 import {
@@ -71,6 +72,7 @@ class Participant<Op> implements Role {
   readonly #threePhase: ThreePhaseParticipant;
   readonly #heuristics: Heuristics;
   readonly #threePhaseDoubts: ThreePhaseDoubts;
+  readonly #owners: LogOwners;
   #leases: Leases | undefined;
   #draining = false;
   #sweptShard = 0;
@@ -138,7 +140,10 @@ class Participant<Op> implements Role {
       participants: this.#threePhase,
     });
     this.#heuristics = this.#makeHeuristics();
+    const open = () => [...this.#instances, ...this.#threePhase];
+    this.#owners = new LogOwners(services, config.roster ?? false, open);
     this.messages = {
+      ...this.#owners.messages,
       ...decisions.messages,
       ...this.#threePhase.messages,
       ...this.#heuristics.messages,
@@ -224,6 +229,10 @@ class Participant<Op> implements Role {
     });
   }
 
+  serve(): void {
+    this.#owners.serve();
+  }
+
   drain(): void {
     this.#draining = true;
   }
@@ -297,6 +306,7 @@ class Participant<Op> implements Role {
 
   #begin(facts: ParticipantFacts): Instance<ParticipantFacts> {
     facts.since = this.services.clock.wall();
+    this.#owners.redirect(facts);
     const input = {
       lockTimeoutMs: this.config.lockTimeoutMs,
       inquireMs: this.#roundTrip.waitMs,

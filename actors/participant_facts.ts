@@ -20,6 +20,8 @@ export interface ParticipantConfig {
   readonly shards: readonly number[];
   /** Addresses that may coordinate; a prepare from anyone else is refused. */
   readonly coordinators: readonly string[];
+  /** Whether its node hears of a configuration that changes. Default false. */
+  readonly roster?: boolean;
   /** Addresses of all participants, which may ask for outcomes and pass them on; not given: all. */
   readonly participants?: readonly string[];
   /** Addresses that may hold leases. */

@@ -161,14 +161,32 @@ export class ThreePhaseCoordinator {
     this.#instances.clear();
   }
 
-  /** The records that a checkpoint has to keep. */
-  *records(): Iterable<CoordinatorRecord> {
-    for (const { facts } of this.#instances) yield* facts.records;
+  /** The records that a checkpoint has to keep of a log. */
+  *records(log: string): Iterable<CoordinatorRecord> {
+    const { sequences } = this.parts;
+    for (const { facts } of this.#instances) {
+      if (sequences.home(facts.id.log) === log) yield* facts.records;
+    }
+  }
+
+  /** Aborts what is not decided, where it can be. */
+  abort(): void {
+    for (const instance of [...this.#instances]) {
+      this.#instances.step(instance, { type: "abort", retryable: true });
+    }
+  }
+
+  /** Forgets the transactions of a log without a word. */
+  drop(log: string): void {
+    for (const instance of [...this.#instances]) {
+      const { id } = instance.facts;
+      if (this.parts.sequences.home(id.log) === log) this.#instances.drop(instance);
+    }
   }
 
   #create(facts: Facts): Instance<Facts> {
     const { voteTimeoutMs, resendMs } = this.parts.config;
-    this.parts.sequences.begin(facts.id.sequence);
+    this.parts.sequences.begin(facts.id);
     return this.#instances.create(formatTransactionId(facts.id), {
       participants: facts.peers.length,
       voteTimeoutMs,
@@ -219,7 +237,7 @@ export class ThreePhaseCoordinator {
         for (const index of to) this.#send(facts, message, index);
       },
       reply: ({ facts }, params: CoordinatorEffects["reply"]) => reply(facts, params),
-      forget: ({ facts }) => sequences.end(facts.id.sequence),
+      forget: ({ facts }) => sequences.end(facts.id),
       reject: ({ key }) => services.log("warning", `${key}: unexpected message`),
     };
   }

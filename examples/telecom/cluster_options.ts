@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly http: { readonly hostname: string; readonly port: number };
   /** Where the console is served; `off`; undefined: beside the API. */
   readonly console: { readonly hostname: string; readonly port: number } | "off" | undefined;
+  /** Where the inspector is served; undefined: it is not. */
+  readonly inspect: { readonly hostname: string; readonly port: number } | undefined;
   /** Where to write tokens to. */
   readonly tokenFile: string | undefined;
   /** Seed of links and traffic; undefined: any. */
@@ -55,6 +57,7 @@ const VALUES = [
   "data",
   "http",
   "console",
+  "inspect",
   "token-file",
   "seed",
   "report",
@@ -63,6 +66,8 @@ const VALUES = [
   "transaction-timeout",
   "fault-schedule",
 ] as const;
+/** Where the inspector is if that is not said. */
+const INSPECT_AT = "127.0.0.1:8089";
 const MAX_LOAD = 1_000_000;
 const MAX_SUBSCRIBERS = 10_000_000;
 const MAX_TRANSACTIONS = 1_000_000;
@@ -88,6 +93,9 @@ The first line on standard error once it serves is "ready URL".
   --console HOST:PORT  where to serve the operator console, or off (default: the host of --http and
                        the port above it, or a free one if that is taken); its link, with the
                        operator's token, is the second line on standard error
+  --inspect [HOST:PORT]
+                       serve the inspector, which shows every live machine, and print its link
+                       (default 127.0.0.1:8089); off loopback the link has a token
   --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
@@ -138,7 +146,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
   });
   if (given.help) return "help";
   // Before what was not understood: `--for -5s` lacks a value, it does not ask for `-5s`.
-  const empty = VALUES.find((name) => given[name] === "");
+  const empty = VALUES.find((name) => name !== "inspect" && given[name] === "");
   if (empty !== undefined) throw new CommandError(`Cannot read --${empty}: it needs a value`);
   const switched = args.find((arg) => /^--(?:fast|faults|help|salvage)=(?!true$|false$)/.test(arg));
   if (switched !== undefined) strays.push(switched);
@@ -164,6 +172,10 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     console: map(
       text("console"),
       (value) => value === "off" ? value : readAddress(value, "console"),
+    ),
+    inspect: map(
+      text("inspect"),
+      (value) => readAddress(value === "" ? INSPECT_AT : value, "inspect"),
     ),
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),

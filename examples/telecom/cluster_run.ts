@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClusterEnd } from "../../actors/cluster.ts";
+import type { InspectorServer } from "../../runtime/inspector/server.ts";
 import { deriveSeed, seeded } from "../../runtime/random.ts";
 import { CLIENT, type LogKind } from "../../runtime/role.ts";
 import { type ClusterFigures, FigureKeeper } from "./cluster_figures.ts";
@@ -21,6 +22,7 @@ import { type StatusDisplay, writeAll } from "./status_display.ts";
 import { type Status, statusBlock, statusLine } from "./status_text.ts";
 import type { TokenSource } from "./token_source.ts";
 import { createTraffic } from "./traffic.ts";
+import { inspectorOf } from "./inspector.ts";
 import { type DriverFigures, TrafficDriver } from "./traffic_driver.ts";
 
 /** What a run is given. */
@@ -76,6 +78,7 @@ export class ClusterRun {
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
   #console: ClusterConsole | undefined;
+  #inspector: InspectorServer | undefined;
   #starts = true;
   #stops = false;
 
@@ -146,6 +149,7 @@ export class ClusterRun {
   async run(stop: Promise<string>): Promise<RunResult | "interrupted"> {
     const { system } = this.#composition;
     try {
+      this.#inspector = await inspectorOf(this.input.options, system.inspection);
       const started = await this.#start(stop);
       if (started === "interrupted") return started;
       const endFaults = play(this.input.schedule, this.#composition.cluster);
@@ -155,6 +159,7 @@ export class ClusterRun {
       this.input.address.release();
       this.input.console?.release();
       await this.#closeConsole();
+      await this.#inspector?.[Symbol.asyncDispose]();
       await system[Symbol.asyncDispose]();
     }
   }
@@ -179,6 +184,7 @@ export class ClusterRun {
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
     await this.#openConsole();
+    if (this.#inspector !== undefined) writeAll(Deno.stderr, `inspect ${this.#inspector.url}\n`);
     display.release();
     return how;
   }

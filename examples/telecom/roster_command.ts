@@ -197,6 +197,9 @@ export function describeRoster({ configuration, replicas }: RosterView): string 
     ...Object.entries(logs).map(([id, log]) => describeLog(id, log)),
     ...replicas.map((replica, index) => describeReplica(replica, convicted[index])),
   ];
+  for (const { node, offence } of configuration.replaced) {
+    lines.push(`replaced ${node}: ${offence}`);
+  }
   for (const { node, evidence = [] } of replicas) {
     for (const { replica, offence } of evidence) {
       lines.push(`${node} can prove: ${replicas[replica]?.node ?? replica} ${offence}`);

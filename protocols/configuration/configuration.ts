@@ -39,6 +39,7 @@ type Outcome = Partial<Configuration> | { readonly refused: ConfigurationRefusal
 
 /** Most logs, offences and the like that are kept: an honest cluster comes nowhere near. */
 const MOST_LOGS = 1024;
+const MOST_REPLACED = 32;
 
 function refuse(refused: ConfigurationRefusal, why: string): Outcome {
   return { refused, why };
@@ -140,7 +141,12 @@ const rules: {
       return refuse("conflict", `${member.node} has a replica already`);
     }
     if (before.publicKey === member.publicKey) return nothing;
+    const offence = now.convicted[replica];
+    const { node } = before;
     return {
+      replaced: offence === undefined
+        ? now.replaced
+        : [...now.replaced, { node, offence }].slice(-MOST_REPLACED),
       generation: now.generation + 1,
       members: now.members.map((it, index) => index === replica ? member : it),
       accusers: {},

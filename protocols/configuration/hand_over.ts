@@ -18,6 +18,7 @@
  * | `drained`    | host           | `seal`    | journal, forced, with the records     |
  * | `journaled`  | host           | `order`   | group: `sealed`, `adopted`            |
  * | `released`   | configuration  | `release` | host: the records are with another    |
+ * |              |                | `fence`   | host: this copy of the log is old     |
  * | `canceled`   | configuration  | `resume`  | host: begin again                     |
  * | `sealed`     | configuration  | `fetch`   | owner: records by digest              |
  * | `fetched`    | host           | `adopt`   | journal, forced, with the records     |
@@ -61,6 +62,8 @@ export type PredecessorEffects = {
   order: unknown;
   /** Let go of the records. */
   release: unknown;
+  /** Serve it no more: another has it, and this copy of the log does not know. */
+  fence: unknown;
   reject: unknown;
 };
 
@@ -103,6 +106,7 @@ export const predecessor: ProtocolMachine<PredecessorTypes> = setup({
     seal: () => {},
     order: () => {},
     release: () => {},
+    fence: () => {},
     reject: () => {},
   },
   guards: {
@@ -128,6 +132,8 @@ export const predecessor: ProtocolMachine<PredecessorTypes> = setup({
     serving: {
       on: {
         handOver: "draining",
+        // A store that was restored from an old copy does not know that it was sealed.
+        released: { target: "released", actions: "fence" },
         recovered: [{ guard: "wasSealed", target: "sealed" }, { target: "released" }],
       },
     },

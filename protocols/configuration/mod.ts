@@ -19,6 +19,7 @@
  *   settings: { maxConcurrentTransactions: 1000 },
  *   accusers: {},
  *   convicted: {},
+ *   replaced: [],
  * };
  * const order = { op: "handOver", epoch: 1, from: "core-1", to: "core-2" } as const;
  * [now] = applyConfiguration(now, order, "operator");

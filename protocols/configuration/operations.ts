@@ -56,6 +56,8 @@ export type Configuration = {
   readonly accusers: Readonly<Record<string, readonly string[]>>;
   /** What convicted replicas have done, by number. */
   readonly convicted: Readonly<Record<string, string>>;
+  /** What members that were replaced had been convicted of, the first first. */
+  readonly replaced: readonly { readonly node: string; readonly offence: string }[];
 };
 
 /** What may be ordered. */

@@ -76,6 +76,11 @@ export class InspectionHub {
   /** A hub without roles. @param now cluster time in ms */
   constructor(private readonly now: () => number) {}
 
+  /** Cluster time in ms. */
+  time(): number {
+    return this.now();
+  }
+
   // Roles ------------------------------------------------------------------------------------
 
   /** A role began to run. Whoever wants to be told of it is, from its first step on. */

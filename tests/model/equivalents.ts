@@ -8,6 +8,8 @@
 const COUNTED =
   "who was counted is not read once all are: the last one too keeps equal states equal";
 
+const BEHIND = "a replica that is behind begins to fetch again, from the next one";
+
 /** By the id of the mutant. */
 export const EQUIVALENT: Readonly<Record<string, string>> = {
   "rpc.call waiting.attempting.after.attempt.1 target exhausted to none":
@@ -23,6 +25,11 @@ export const EQUIVALENT: Readonly<Record<string, string>> = {
     COUNTED,
   "threePhaseCommit.participant collecting.on.stateReport.2.actions countState left out": COUNTED,
   "threePhaseCommit.participant collecting.on.stateReport.3.actions countState left out": COUNTED,
+  "pbft.replica working.view.changing.on.journaled.0 target normal to resuming":
+    "a replica that has entered its view resumes in it",
+  "pbft.replica working.transfer.fetching.on.transferFailed target fetching to idle": BEHIND,
+  "pbft.replica working.transfer.fetching.after.fetchTimeout target fetching to idle": BEHIND,
+  "pbft.replica working.transfer.fetching.always target fetching to idle": BEHIND,
   "supervision running.fresh.after.proven target proven to none":
     "restarts are forgotten all the same; only the name that the status shows differs",
 };

@@ -7,6 +7,7 @@ import { detector } from "../../protocols/deadlock/detector.ts";
 import { emitter } from "../../protocols/heartbeat/emitter.ts";
 import { monitor } from "../../protocols/heartbeat/monitor.ts";
 import { node } from "../../protocols/lifecycle/node.ts";
+import { client as pbftClient, replica as pbftReplica } from "../../protocols/pbft/mod.ts";
 import { call } from "../../protocols/rpc/call.ts";
 import { coordinator as threePhaseCoordinator } from "../../protocols/three_phase_commit/coordinator.ts";
 import { participant as threePhaseParticipant } from "../../protocols/three_phase_commit/participant.ts";
@@ -32,6 +33,8 @@ export type Machines = Readonly<
     | "call"
     | "node"
     | "detector"
+    | "pbftReplica"
+    | "pbftClient"
     | "role"
     | "supervision",
     AnyStateMachine
@@ -51,6 +54,8 @@ export const SHIPPED: Machines = {
   call,
   node,
   detector,
+  pbftReplica,
+  pbftClient,
   role,
   supervision,
 } as unknown as Machines;

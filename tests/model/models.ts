@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { replica } from "../../protocols/pbft/mod.ts";
 import type { Model } from "../../runtime/checker/model.ts";
 import type { NetworkKind } from "../../runtime/checker/network.ts";
-import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { heartbeatModel } from "./heartbeat/model.ts";
 import type { Machines } from "./machines.ts";
 import { deadlockModel } from "./small/deadlock.ts";
@@ -42,13 +40,14 @@ export interface Scope {
   readonly rules?: Partial<Rules>;
 }
 
-/** Of `protocols/pbft`; its mutants are not asked about yet. */
+/** Of `protocols/pbft`. */
 const GROUP = {
-  replica: replica as unknown as AnyStateMachine,
   replicas: 4,
   faulty: 1,
   accomplices: 0,
   viewChange: false,
+  brief: false,
+  settled: false,
   crashes: 0,
 };
 
@@ -169,18 +168,27 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["pbft", {
     summary: "one number of 4 replicas, whose primary tells some this and others that",
     options: ["crashes"],
-    build: (_, { crashes = 0 }) => pbftModel("pbft", { ...GROUP, crashes }),
+    build: ({ pbftReplica: replica }, { crashes = 0 }) =>
+      pbftModel("pbft", { ...GROUP, replica, crashes }),
   }],
   ["pbft/view_change", {
     summary: "the same and a view change: what was executed in view 0 must be what view 1 has",
     options: [],
-    build: () => pbftModel("pbft/view_change", { ...GROUP, viewChange: true }),
+    build: ({ pbftReplica: replica }) =>
+      pbftModel("pbft/view_change", { ...GROUP, replica, viewChange: true, brief: true }),
   }],
   ["pbft/accomplice", {
-    summary: "the same with f + 1 liars: must find two that execute different batches",
+    summary: "one number with f + 1 liars: must find two that execute different batches",
     options: [],
     mustBreak: PBFT_AGREEMENT,
-    build: () => pbftModel("pbft/accomplice", { ...GROUP, accomplices: 1 }),
+    build: ({ pbftReplica: replica }) =>
+      pbftModel("pbft/accomplice", { ...GROUP, replica, accomplices: 1 }),
+  }],
+  ["pbft/n5", {
+    summary: "one number of 5 replicas, up to symmetry: journals are fast, no vote comes early",
+    options: [],
+    build: ({ pbftReplica: replica }) =>
+      pbftModel("pbft/n5", { ...GROUP, replica, replicas: 5, brief: true, settled: true }),
   }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",

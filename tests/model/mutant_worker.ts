@@ -36,6 +36,8 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   "rpc.call": ["lifecycle", "partitions", "crashes"],
   "lifecycle.node": ["lifecycle", "restart_storm"],
   "deadlock.detector": ["two_phase_commit", "transfers"],
+  "pbft.replica": ["pbft", "pbft_views"],
+  "pbft.client": ["pbft"],
   role: ["lifecycle", "restart_storm"],
   supervision: ["lifecycle", "restart_storm", "heartbeat"],
 };

@@ -5,6 +5,9 @@
  */
 import { explore } from "../../runtime/checker/explore.ts";
 import { type Mutant, mutantsOf } from "../../runtime/checker/mutants.ts";
+import { brokenRow } from "../protocols/pbft/client_rows.ts";
+import { brokenRule } from "../protocols/pbft/replica_judge.ts";
+import type { AnyStateMachine } from "../../runtime/xstate_types.ts";
 import { SHIPPED, withMachine } from "./machines.ts";
 import { MODELS, type Scope } from "./models.ts";
 
@@ -67,6 +70,17 @@ export const TRIALS: Readonly<Record<string, readonly Trial[]>> = {
   "deadlock.detector": [["deadlock/detector", {}]],
 };
 
+/**
+ * Rules asked about mutants of machines whose contexts are not finite: events that lead somewhere, one
+ * more, and all that must come of it. They give the first one that is broken.
+ */
+export const RULES_OF: Readonly<
+  Record<string, (machine: AnyStateMachine) => string | undefined>
+> = {
+  "pbft.replica": brokenRule,
+  "pbft.client": brokenRow,
+};
+
 /** Every mutant, in the order of the machines. */
 export function allMutants(): readonly Mutant[] {
   return Object.values(SHIPPED).flatMap((machine) => mutantsOf(machine));
@@ -81,8 +95,23 @@ export interface Found {
 
 const LIMITS = { states: 5_000_000, bytes: 2 ** 30 };
 
+function tryRules(
+  { of, machine }: Mutant,
+  rules: (machine: AnyStateMachine) => string | undefined,
+): Found | undefined {
+  const by = `rules of ${of}`;
+  try {
+    const rule = rules(machine());
+    return rule === undefined ? undefined : { by, rule };
+  } catch (error) {
+    return { by, rule: `error: ${(error as Error).message}` };
+  }
+}
+
 /** Asks the models about a mutant until one finds something. */
 export function tryModels(mutant: Mutant): Found | undefined {
+  const rules = RULES_OF[mutant.of];
+  if (rules !== undefined) return tryRules(mutant, rules);
   for (const [name, scope, states = LIMITS.states] of TRIALS[mutant.of] ?? []) {
     const by = [name, ...Object.entries(scope).map(([key, value]) => `${key} ${value}`)].join(", ");
     try {

@@ -7,7 +7,7 @@ import { seeded } from "../../runtime/random.ts";
 import { SimulatedSystem } from "../../runtime/simulated/system.ts";
 import { loadProfile } from "../../examples/telecom/profile_loader.ts";
 import { profileLinks } from "../../examples/telecom/profile_links.ts";
-import { planCluster } from "../../examples/telecom/start.ts";
+import { newConfigurationKeys, planCluster } from "../../examples/telecom/start.ts";
 import { generateKeys, mint } from "../../examples/telecom/tokens.ts";
 
 const keys = await generateKeys();
@@ -47,6 +47,8 @@ export class World {
       readonly faults?: Partial<LinkParameters>;
       /** What differs from the settings of the profile. */
       readonly settings?: Partial<ClusterSettings>;
+      /** Whether a group orders the configuration. Default false. */
+      readonly ordered?: boolean;
     },
   ): Promise<World> {
     const { seed, profile: name = "carrier", subscribers = 100, faults = {} } = options;
@@ -58,7 +60,14 @@ export class World {
     const note = (address: string, kind: string, text: string) =>
       void log.push(`${made.system!.now} ${kind} ${address} ${text}`);
     const { publicKey } = keys;
-    const planned = planCluster({ profile, publicKey, data: "disks", subscribers });
+    const bytes = seeded(seed);
+    const random = (count: number) => Uint8Array.from({ length: count }, () => bytes() * 256);
+    const ordered = options.ordered ?? false;
+    const configurationKeys = ordered ? newConfigurationKeys(profile, random) : undefined;
+    const planned = planCluster({
+      ...{ profile, publicKey, data: "disks", subscribers, configurationKeys },
+      faults: ordered,
+    });
     const plan = { ...planned, settings: { ...planned.settings, ...options.settings } };
     const cluster = new Cluster(
       (client) =>

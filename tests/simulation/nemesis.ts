@@ -5,6 +5,7 @@
  */
 import type { Address } from "../../runtime/ports.ts";
 import { CLIENT, MAIN_NODE, type SimulatedSystem } from "../../runtime/simulated/mod.ts";
+import { lie, type Lies, MEAN_LIE_MS } from "./lies.ts";
 import { drawPartition } from "./partitions.ts";
 import type { Strikes } from "./strikes.ts";
 import type { Fault, Swarm } from "./swarm.ts";
@@ -20,6 +21,7 @@ export interface Victim {
   /** Takes a node down for good, and up again. */
   readonly nodeDown: (name: string) => void;
   readonly nodeUp: (name: string) => void;
+  readonly lies: Lies | undefined;
   readonly strikes: Strikes;
   /** A fault begins or ends; of those that only happen, `end` follows a little later. */
   readonly begin: (fault: Fault, target: string, note: string) => void;
@@ -69,6 +71,7 @@ export class Nemesis {
       node: () => this.#node(),
       pause: () => this.#pause(),
       mailbox: () => this.#mailbox(),
+      lie: () => this.#lie(),
     };
     for (const [kind, act] of Object.entries(kinds) as [keyof typeof kinds, () => void][]) {
       if (on.has(kind)) this.#repeat(everyMs[kind], act);
@@ -104,8 +107,7 @@ export class Nemesis {
   }
 
   #repeat(meanMs: number, act: () => void): void {
-    const { scheduler } = this.victim.system;
-    const at = scheduler.now() + this.#exponential(meanMs);
+    const { scheduler } = this.victim.system, at = scheduler.now() + this.#exponential(meanMs);
     if (at >= this.#until) return;
     scheduler.at(at, () => {
       act();
@@ -306,6 +308,20 @@ export class Nemesis {
     const address = this.#pick(running);
     const forMs = 1 + this.random() * this.swarm.pauseMs;
     this.#lasting("pause", address, () => this.victim.system.spawner.pause(address), forMs);
+  }
+
+  #lie(): void {
+    const { lies, system, strikes } = this.victim;
+    const still = Object.keys(lies?.cast ?? {}).filter((it) => !this.#struck.has(`lie ${it}`));
+    if (lies === undefined || still.length === 0) return;
+    const liar = this.#pick(still);
+    strikes.struck("lie", 1);
+    this.#lasting(
+      "lie",
+      liar,
+      () => lie(lies, system, liar, this.random),
+      this.#exponential(MEAN_LIE_MS),
+    );
   }
 
   #mailbox(): void {

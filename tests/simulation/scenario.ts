@@ -6,6 +6,7 @@
 import type { ClusterPlan, ClusterSettings, RolePlan } from "../../actors/cluster_plan.ts";
 import type { SupervisionInput } from "../../runtime/supervisor_machine.ts";
 import type { Address } from "../../runtime/ports.ts";
+import type { Lies } from "./lies.ts";
 import type { Load } from "./clients.ts";
 import type { Stage } from "./stage.ts";
 import type { Fault, Strength, Wanted } from "./swarm.ts";
@@ -21,6 +22,8 @@ export interface Extras {
   readonly roles: readonly RolePlan[];
   /** Those that lie: nothing is promised of them. */
   readonly liars: ReadonlySet<Address>;
+  /** How they may lie: what the fault `lie` switches on and off. */
+  readonly lies?: Lies;
 }
 
 /** What is drawn for one seed besides its faults. */

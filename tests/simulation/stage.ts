@@ -78,6 +78,7 @@ export class Stage {
         nodes: plan.nodes.filter(({ name }) => addresses.some((it) => it.startsWith(`${name}/`))),
         targets: addresses,
         stores,
+        lies: parts.casting.extras?.lies,
         strikes,
         nodeDown: (name) => company.nodeDown(name),
         nodeUp: (name) => company.nodeUp(name),

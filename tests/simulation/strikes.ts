@@ -23,6 +23,7 @@ export const STRUCK: Readonly<Record<Fault, string>> = {
   pause: "roles fenced because they hung",
   drift: "nodes whose clocks were off",
   mailbox: "sends refused because a mailbox was full",
+  lie: "times that a liar began to lie in another way",
 };
 
 /** Of one fault: in how many runs, how many times, and what it did. */

@@ -22,6 +22,7 @@ export const FAULTS = [
   "pause",
   "drift",
   "mailbox",
+  "lie",
 ] as const;
 
 /** A kind of fault. */
@@ -32,6 +33,9 @@ export const SHAPES = ["symmetric", "one-way", "isolated", "tiers", "bridge", "h
 
 /** A shape of a partition. */
 export type Shape = typeof SHAPES[number];
+
+/** Kinds that are drawn for any scenario. Lies are for those that have liars, who ask for them. */
+const DRAWN = FAULTS.filter((fault) => fault !== "lie");
 
 /** What one seed is given. A kind that is not in `on` has no effect, whatever its strength. */
 export interface Swarm {
@@ -45,7 +49,10 @@ export interface Swarm {
   readonly tailShape: number;
   /** Mean pause in ms between two faults of a kind that come and go. */
   readonly everyMs: Readonly<
-    Record<"partition" | "crash" | "exit" | "node" | "power" | "pause" | "mailbox", number>
+    Record<
+      "partition" | "crash" | "exit" | "node" | "power" | "pause" | "mailbox" | "lie",
+      number
+    >
   >;
   /** Shapes of partitions. */
   readonly shapes: readonly Shape[];
@@ -71,13 +78,14 @@ export type Strength = Partial<Omit<Swarm, "on" | "everyMs">> & {
 export interface Wanted {
   /** Kinds that every seed gets. */
   readonly always?: readonly Fault[];
-  /** Kinds that a seed may get; each comes up half of the time. Default: all. */
+  /** Kinds that a seed may get; each comes up half of the time. Default: all but lies. */
   readonly maybe?: readonly Fault[];
   /** Kinds that are stronger: they come so many times as often. */
   readonly often?: Partial<Record<keyof Swarm["everyMs"], number>>;
 }
 
 const HALF = 0.5;
+const MEAN_LIE_PAUSE_MS = 500;
 /** One seed in this many has no faults at all: what fails then needs none. */
 const CALM_ONE_IN = 16;
 /** Faults that hit everything at once are rarer. */
@@ -85,7 +93,7 @@ const RARE: ReadonlySet<Fault> = new Set(["power", "disk", "node"]);
 
 /** Draws the faults of a seed. */
 export function drawSwarm(random: () => number, wanted: Wanted): Swarm {
-  const { always = [], maybe = FAULTS, often = {} } = wanted;
+  const { always = [], maybe = DRAWN, often = {} } = wanted;
   const calm = random() < 1 / CALM_ONE_IN && always.length === 0;
   const drawn = maybe.filter((fault) => random() < (RARE.has(fault) ? HALF / 2 : HALF));
   const between = (from: number, to: number) => from + random() * (to - from);
@@ -106,6 +114,7 @@ export function drawSwarm(random: () => number, wanted: Wanted): Swarm {
       power: every("power", 3000, 10_000),
       pause: every("pause", 500, 4000),
       mailbox: every("mailbox", 300, 3000),
+      lie: MEAN_LIE_PAUSE_MS / (often.lie ?? 1),
     },
     shapes: SHAPES.filter(() => random() < HALF),
     torn: between(0.2, 1),

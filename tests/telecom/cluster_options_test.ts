@@ -20,6 +20,7 @@ const defaults: ClusterOptions = {
   faultSchedule: undefined,
   json: false,
   history: undefined,
+  inspect: undefined,
   settings: {},
   salvage: false,
 };

@@ -1,5 +1,5 @@
 /**
- * The files of the page, read once. `tools/console_page.ts` bundles the script from `page/`.
+ * The files of the page, read once. `deno task console-page` bundles the script from `page/`.
  *
  * @module
  */

@@ -34,6 +34,14 @@ export interface PbftOptions {
   /** Quorum rule and all as they ship; liars beside the primary. */
   readonly accomplices: number;
   readonly viewChange: boolean;
+  /** Whether records are durable at once, and votes come when they count: both are `pbft`'s. */
+  readonly brief: boolean;
+  /**
+   * Whether the liar settles at the start which of the two batches each replica is told. It has no
+   * reason to tell both: the first one counts. Replicas are alike to it, and so are batches: all that
+   * matters is how many are told the one, and the fewer the other.
+   */
+  readonly settled: boolean;
   /** Crashes at most. */
   readonly crashes: number;
 }
@@ -108,6 +116,8 @@ class OneNumber {
   readonly #crashes: number;
   /** Word that says whether view 0 is over. */
   readonly #later: number;
+  /** Word that says how many are told the first batch, if that is settled. */
+  readonly #first: number;
   readonly #width: number;
   readonly #nothing: number;
 
@@ -124,15 +134,16 @@ class OneNumber {
     this.#events = this.#correct.map(() => []);
     this.#crashes = this.#correct.length * PER_REPLICA;
     this.#later = this.#crashes + 1;
+    this.#first = this.#later + 1;
     this.#network = new Network({
       kind: "set",
       channels: Array.from({ length: MESSAGES }, () => 0),
       losses: 0,
       duplicates: 0,
       copies: 1,
-      offset: this.#later + 1,
+      offset: this.#first + 1,
     });
-    this.#width = this.#later + 1 + this.#network.width;
+    this.#width = this.#first + 1 + this.#network.width;
     this.#nothing = this.#records.number([]);
     this.#digests.number(undefined);
   }
@@ -149,9 +160,9 @@ class OneNumber {
         views: viewChange ? 2 : 1,
         crashes,
         network: "set",
-        symmetry: false,
+        symmetry: this.options.settled,
       },
-      initial: () => [this.#initial()],
+      initial: () => this.#firsts().map((first) => this.#initial(first)),
       expand: (state, emit) => this.#expand(state, emit),
       invariants: [{ name: AGREEMENT, holds: (state) => this.#agree(state) }],
       tell: (_, action) => {
@@ -172,8 +183,16 @@ class OneNumber {
     };
   }
 
-  #initial(): Words {
+  /** How many may be told the first batch: the others, who are no more, are told the second. */
+  #firsts(): readonly number[] {
+    const { length } = this.#correct;
+    if (!this.options.settled) return [0];
+    return Array.from({ length: Math.floor(length / 2) + 1 }, (_, second) => length - second);
+  }
+
+  #initial(first: number): Words {
     const state = new Uint16Array(this.#width);
+    state[this.#first] = first;
     this.#correct.forEach((index, place) => {
       const at = place * PER_REPLICA;
       state[at + LIFE] = this.#lives.get(index)!.start;
@@ -231,7 +250,7 @@ class OneNumber {
     } else if (type === "journal") {
       const { record } = params as { readonly record: ReplicaRecord };
       if (record.kind === "stable") return undefined; // The initial one again.
-      if (this.options.viewChange) { // Its journal is fast: what a slow one does is another model's.
+      if (this.options.brief) { // Its journal is fast: what a slow one does is another model's.
         state[at + DISK] = this.#records.number([
           ...this.#records.value(state[at + DISK]!),
           record,
@@ -309,14 +328,19 @@ class OneNumber {
    * how long to wait, and to leave, which they may do by themselves.
    */
   #isOfUse(state: Words, place: number, said: Said): boolean {
-    if (!this.options.viewChange) return true;
+    if (!this.options.brief) return true;
     const { message } = said;
     if (viewOf(said) === 0 && state[this.#later] !== 0) return false;
     const index = this.#correct[place]!;
     if (message.type === "viewChange") return index === NEW_PRIMARY;
+    if (this.options.settled && message.type === "prePrepare") {
+      return message.digest === BATCHES[place < state[this.#first]! ? 0 : 1];
+    }
     if (message.type !== "prepare" && message.type !== "commit") return true;
     // Votes count when they come early too, and those for something else do not: see `pbft`.
-    const { view, log } = this.#contextOf(state, place);
+    const { view, log, executed } = this.#contextOf(state, place);
+    // What it is told when it is done is `pbft`'s too.
+    if (this.options.settled && executed >= SEQUENCE) return false;
     const { phase, digest } = slotAt(log, SEQUENCE);
     const isDue = message.type === "commit" ? phase === "prepared" : phase === "prePrepared";
     return isDue && view === message.view && digest === message.digest;

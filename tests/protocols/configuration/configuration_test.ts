@@ -20,6 +20,7 @@ const first: Configuration = {
   settings: { maxConcurrentTransactions: 1000 },
   accusers: {},
   convicted: {},
+  replaced: [],
 };
 const at = (logs: Configuration["logs"], coordinators = ["core-2", "core-3"]): Configuration => ({
   ...first,
@@ -52,6 +53,12 @@ const replace = {
 };
 
 const ROWS: readonly Row[] = [
+  ["a convicted member is replaced", { ...first, convicted: { "0": "lie" } }, replace, "operator", {
+    generation: 3,
+    members: [replace.member, ...first.members.slice(1)],
+    convicted: {},
+    replaced: [{ node: "core-1", offence: "lie" }],
+  }],
   ["a node registers its log", first, { op: "register", log: "x", owner: "core-3" }, "core-3", {
     logs: { ...first.logs, x: { owner: "core-3" } },
   }],

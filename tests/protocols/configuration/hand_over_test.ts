@@ -104,6 +104,13 @@ const PREDECESSOR: readonly Row<PredecessorEvent>[] = [
     effects: [effect("release")],
   },
   {
+    description: "an old copy of a log that another owns is served no more",
+    from: [],
+    event: released,
+    state: "released",
+    effects: [effect("fence"), effect("release")],
+  },
+  {
     description: "a stray is rejected",
     from: [],
     event: journaled,

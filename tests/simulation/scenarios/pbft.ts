@@ -14,6 +14,8 @@ const CLIENTS = ["core-1/client", "core-3/client"];
 const KEYS = ["a", "b", "c"];
 const ANSWER_MS = 20_000;
 const PAUSE_MS = 60;
+/** Share of the seeds in which liars change their ways while it runs. */
+const SWITCHED = 0.7;
 
 /** Casts a group. @param lies of each liar, by number */
 export function castGroup(
@@ -33,7 +35,8 @@ export function castGroup(
     settings: {
       checkpointInterval: 8,
       window: 16,
-      maxBatch: 4,
+      // Batches of one request are full at once: only those go on side by side.
+      maxBatch: maxInFlight === 1 ? 4 : pick(random, [1, 4]),
       maxInFlight,
       viewTimeoutMs: 300,
       maxBackoff: 4,
@@ -43,7 +46,8 @@ export function castGroup(
   }, bytes);
   const roles = addresses.map((address, index): RolePlan => {
     const behaviours = lies.get(index) ?? [];
-    const config = { ...group.replicas[index]!, behaviours, checkpointBytes: 50_000 };
+    const member = group.replicas[index]!;
+    const config = { ...member, behaviours, faults: true, checkpointBytes: 50_000 };
     const store = `disks/${index}.replica`;
     return { kind: "replica", spec: { address, module, name: "keyValueReplica", config, store } };
   });
@@ -51,8 +55,12 @@ export function castGroup(
     const config = { ...group.clients[name]!, resendMs: 250, readTimeoutMs: 100 };
     return { kind: "client", spec: { address, module: actors, name: "pbftClientRole", config } };
   });
-  const liars = new Set([...lies.keys()].map((index) => addresses[index]!));
-  return { roles: [...roles, ...clients], liars };
+  const cast = new Map([...lies].map(([index, ways]) => [addresses[index]!, ways] as const));
+  return {
+    roles: [...roles, ...clients],
+    liars: new Set(cast.keys()),
+    lies: { kinds: BEHAVIOURS, message: "pbft.behave", cast: Object.fromEntries(cast) },
+  };
 }
 
 /** Draws up to f liars, and how each lies: in one way, or in two. */
@@ -107,7 +115,7 @@ export function work(stage: Stage, until: number, abreast = 2): void {
 /** Up to f liars of every kind, and everything else that can go wrong. */
 export const pbft: Scenario = {
   name: "pbft",
-  summary: "a group of 4, 5 or 7 replicas with f liars of every kind, under every fault",
+  summary: "4, 5 or 7 replicas with f liars of every kind, switched on and off, and every fault",
   faults: {},
   cast: (random) => {
     const replicas = pick(random, [4, 4, 5, 7]);
@@ -116,6 +124,7 @@ export const pbft: Scenario = {
       profile: "carrier",
       safetyMs: between(random, 2000, 5000),
       extras: castGroup(random, replicas, lies),
+      surely: lies.size > 0 && random() < SWITCHED ? ["lie"] : [],
     };
   },
   act: work,
@@ -142,6 +151,7 @@ export const pbftViews: Scenario = {
       profile: "carrier",
       safetyMs: between(random, 3000, 6000),
       extras: castGroup(random, replicas, lies),
+      surely: random() < SWITCHED ? ["lie"] : [],
     };
   },
   act: work,
