@@ -20,7 +20,7 @@ import { Caller, type CallPolicy, type CallResult } from "./caller.ts";
 import { CoordinatorChoice } from "./coordinator_choice.ts";
 import { EdgeCache } from "./edge_cache.ts";
 import { isRecord, isStrings } from "./guards.ts";
-import { type HttpOptions, serveHttp } from "./gateway_http.ts";
+import { type HttpAddress, serveHttp } from "./gateway_http.ts";
 import { Once } from "./once.ts";
 import type { ReadReply, ReadRequest } from "./reader.ts";
 import { settles, type TransactRequest } from "./transact.ts";
@@ -32,7 +32,7 @@ export interface GatewayConfig {
   /** All gateways by node name, for requests that name an edge. */
   readonly gateways: Readonly<Record<string, string>>;
   /** Where to listen; undefined for none. All gateways of a process share the port. */
-  readonly http?: Pick<HttpOptions, "hostname" | "port" | "consolePort">;
+  readonly http?: HttpAddress;
   /** Who answers for the whole cluster's health and metrics. */
   readonly overseer: string;
   /** How long a request may take. */

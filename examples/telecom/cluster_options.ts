@@ -22,10 +22,10 @@ export interface ClusterOptions {
   /** Data folder; undefined: a fresh one that is removed at the end. */
   readonly data: string | undefined;
   readonly http: { readonly hostname: string; readonly port: number };
-  /** Where the inspector is served; undefined: it is not. */
-  readonly inspect: { readonly hostname: string; readonly port: number } | undefined;
   /** Where the console is served; `off`; undefined: beside the API. */
   readonly console: { readonly hostname: string; readonly port: number } | "off" | undefined;
+  /** Where the inspector is served; undefined: it is not. */
+  readonly inspect: { readonly hostname: string; readonly port: number } | undefined;
   /** Where to write tokens to. */
   readonly tokenFile: string | undefined;
   /** Seed of links and traffic; undefined: any. */
@@ -56,8 +56,8 @@ const VALUES = [
   "subscribers",
   "data",
   "http",
-  "inspect",
   "console",
+  "inspect",
   "token-file",
   "seed",
   "report",
@@ -90,12 +90,12 @@ The first line on standard error once it serves is "ready URL".
                        is in it (default: a fresh temporary folder, removed at the end)
   --http HOST:PORT     where to serve, [::1]:8080 for IPv6; port 0 picks a free one
                        (default 127.0.0.1:8080)
-  --inspect [HOST:PORT]
-                       serve the inspector, which shows every live machine, and print its link
-                       (default 127.0.0.1:8089); off loopback the link has a token
   --console HOST:PORT  where to serve the operator console, or off (default: the host of --http and
                        the port above it, or a free one if that is taken); its link, with the
                        operator's token, is the second line on standard error
+  --inspect [HOST:PORT]
+                       serve the inspector, which shows every live machine, and print its link
+                       (default 127.0.0.1:8089); off loopback the link has a token
   --token-file FILE    write {"operator", "subscriber", "msisdn"}: an operator's token and that of
                        one subscriber, good for 24 hours, readable by the owner alone
   --seed N             seed of links and traffic, 0 to ${MAX_SEED} (default: any)
@@ -169,13 +169,13 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions | "
     ),
     data: text("data"),
     http: readAddress(text("http") ?? "127.0.0.1:8080"),
-    inspect: map(
-      text("inspect"),
-      (value) => readAddress(value === "" ? INSPECT_AT : value, "inspect"),
-    ),
     console: map(
       text("console"),
       (value) => value === "off" ? value : readAddress(value, "console"),
+    ),
+    inspect: map(
+      text("inspect"),
+      (value) => readAddress(value === "" ? INSPECT_AT : value, "inspect"),
     ),
     tokenFile: text("token-file"),
     seed: map(text("seed"), (value) => readInteger("seed", value, 0, MAX_SEED)),

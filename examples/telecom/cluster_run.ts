@@ -77,8 +77,8 @@ export class ClusterRun {
   #nodesUp: ReadonlySet<string> = new Set();
   #since = 0;
   #shown = { at: 0, ok: 0, done: 0 };
-  #inspector: InspectorServer | undefined;
   #console: ClusterConsole | undefined;
+  #inspector: InspectorServer | undefined;
   #starts = true;
   #stops = false;
 
@@ -157,9 +157,9 @@ export class ClusterRun {
       return await this.#finish(again);
     } finally {
       this.input.address.release();
-      await this.#inspector?.[Symbol.asyncDispose]();
       this.input.console?.release();
       await this.#closeConsole();
+      await this.#inspector?.[Symbol.asyncDispose]();
       await system[Symbol.asyncDispose]();
     }
   }
@@ -183,8 +183,8 @@ export class ClusterRun {
     this.#since = performance.now();
     display.clear();
     writeAll(Deno.stderr, `ready ${address.url}\n`);
-    if (this.#inspector !== undefined) writeAll(Deno.stderr, `inspect ${this.#inspector.url}\n`);
     await this.#openConsole();
+    if (this.#inspector !== undefined) writeAll(Deno.stderr, `inspect ${this.#inspector.url}\n`);
     display.release();
     return how;
   }

@@ -1,30 +1,20 @@
 /**
- * The files of the inspector's page, read once, and what is said with every answer.
+ * The files of the inspector's page, and what is said with every answer.
  * `tools/inspector_page.ts` bundles the script from `page/`.
  *
  * @module
  */
 
-/** A file that is served. */
-export interface Asset {
-  readonly type: string;
-  readonly body: string;
-}
-
-/** Reads a file beside this one; it may have been fetched from a package. */
-async function read(name: string, type: string): Promise<Asset> {
-  const body = await (await fetch(new URL(`./${name}`, import.meta.url))).text();
-  return { type: `${type}; charset=utf-8`, body };
-}
+import { PageFiles } from "../page_files.ts";
 
 /** By path. */
-export const assets: Readonly<Record<string, Asset | undefined>> = {
-  "/": await read("index.html", "text/html"),
-  "/inspector.js": await read("inspector.js", "text/javascript"),
-  "/inspector.css": await read("inspector.css", "text/css"),
-  "/stately": await read("stately.html", "text/html"),
-  "/stately.js": await read("stately.js", "text/javascript"),
-};
+export const assets: PageFiles = new PageFiles(import.meta.url, {
+  "/": "index.html",
+  "/inspector.js": "inspector.js",
+  "/inspector.css": "inspector.css",
+  "/stately": "stately.html",
+  "/stately.js": "stately.js",
+});
 
 /** Nothing but its own files and its own sockets. */
 export function headersFor(path: string, host: string): Record<string, string> {

@@ -76,14 +76,14 @@ export class InspectorServer implements AsyncDisposable {
     return `http://${reachable}:${this.#server.addr.port}/${query}`;
   }
 
-  #handle(request: Request): Response {
+  async #handle(request: Request): Promise<Response> {
     const { pathname, host, hostname, searchParams } = new URL(request.url);
     const { hostname: own = "127.0.0.1", token } = this.options;
     // A page of another name that resolves to this machine must not read what is here.
     if (LOOPBACK.test(own) && !LOOPBACK.test(hostname)) {
       return refused(403, `The inspector is served to this machine only, not as ${hostname}`);
     }
-    const asset = assets[pathname];
+    const asset = await assets.at(pathname);
     if (asset !== undefined) {
       if (request.method !== "GET" && request.method !== "HEAD") return refused(405, "Use GET");
       const headers = { ...headersFor(pathname, host), "content-type": asset.type };

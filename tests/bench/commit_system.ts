@@ -1,5 +1,6 @@
 /** The roles of the `commit` bench at work: coordinators, participants, and a client in a closed loop. */
 import type { DetectorConfig } from "../../actors/deadlock_detector.ts";
+import type { LinkState } from "../../examples/telecom/console/protocol.ts";
 import type { InspectionHub } from "../../runtime/inspection/hub.ts";
 import { storedRows } from "../../runtime/worker/sqlite_rows.ts";
 import type { WorkerSystem } from "../../runtime/worker/system.ts";
@@ -99,6 +100,22 @@ export class CommitSystem implements AsyncDisposable {
   /** Where onlookers attach. */
   get inspection(): InspectionHub {
     return this.#system.inspection;
+  }
+
+  /** Figures of coordinators and participants, and the links they talk over. */
+  async figures(): Promise<{
+    readonly stats: Readonly<Record<string, unknown>>;
+    readonly links: readonly LinkState[];
+  }> {
+    const roles = [...this.#coordinators, ...this.#participants];
+    const stats = await Promise.all(
+      roles.map(async (role) => [role, await this.#system.ask(role, "$stats")] as const),
+    );
+    const links = [...this.#system.switchboard.links()];
+    return {
+      stats: Object.fromEntries(stats),
+      links: links.map(([from, to, { up, delayMs, loss }]) => ({ from, to, up, delayMs, loss })),
+    };
   }
 
   /** Keeps transactions in flight for a while. */

@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   messaging: async () => (await import("./messaging.ts")).messaging,
   commit: async () => (await import("./commit.ts")).commit,
   inspect: async () => (await import("./inspect.ts")).inspect,
+  console: async () => (await import("./console.ts")).console,
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,

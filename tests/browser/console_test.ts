@@ -1,7 +1,8 @@
 /** The console as an operator sees it: a real cluster, a real browser. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import axe from "axe-core";
-import { RealCluster } from "../telecom/real_cluster.ts";
+import { ConsoleServer, type Watched } from "../../examples/telecom/console/server.ts";
+import { RealCluster, ROOT } from "../telecom/real_cluster.ts";
 import { browserTest, type Look, type Page } from "./chromium.ts";
 
 /** A cluster and its console's link. */
@@ -238,3 +239,79 @@ browserTest(
     assertEquals(page.problems, []);
   },
 );
+
+browserTest(
+  "console: a trace of the simulator is replayed, a corrupt one refused in words",
+  async (browser) => {
+    const folder = await Deno.makeTempDir({ prefix: "console-" });
+    const file = `${folder}/trace.ndjson`;
+    const simulate = ["run", "-A", "cli.ts", "simulate", "--scenario", "crashes", "--seed", "5"];
+    const { success } = await new Deno.Command("deno", {
+      args: [...simulate, "--trace", file],
+      cwd: ROOT,
+      stdout: "null",
+    }).output();
+    assert(success, "the scenario ran");
+    const text = await Deno.readTextFile(file);
+    await using server = new ConsoleServer(nothing, { hostname: "127.0.0.1", port: 0 });
+    const page = await browser.open(`http://127.0.0.1:${server.port}/`);
+    await page.until("document.querySelector('.file input') !== null");
+    await openFile(page, "half.ndjson", text.slice(0, 3000));
+    assertMatch(
+      await page.text("[role=alert]"),
+      /half\.ndjson: Cannot read the trace: line \d+ is no/,
+    );
+    await openFile(page, "trace.ndjson", text);
+    assertMatch(await page.text(".player"), /Replay: crashes, seed 5/);
+    // To the first crash, and then to its end.
+    const events = text.trimEnd().split("\n").slice(1).map((each) => JSON.parse(each));
+    const crash = events.find(({ from, type }) => from === "fault" && type === "crash");
+    const over = events.find(({ type, to }) => type === "crash over" && to === crash.to);
+    const dead = crash.to.split("/")[0];
+    const isDown = `document.querySelector('${node(dead)}').classList.contains('down')`;
+    // A range is not as precise as a trace.
+    await scrub(page, crash.t + 0.01);
+    await page.until(isDown);
+    assertMatch(await line(page, "Injecting crash"), /k-warning/);
+    await accessible(page, "a replay");
+    await scrub(page, over.t + 0.01);
+    await page.until(`!${isDown}`);
+    await scrub(page, events.at(-1).t);
+    await page.evaluate(
+      `${LOG}.find((each) => /COMMITTED/.test(each.innerText)).querySelector('button').click()`,
+    );
+    await page.until("document.querySelectorAll('.sequence .cylinder.full').length > 0");
+    assertEquals(page.problems, []);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+/** A console of nothing: a replay needs no cluster. */
+const nothing: Watched = {
+  topology: { profile: "none", api: "", faults: false, behaviours: [], nodes: [] },
+  down: () => [],
+  links: () => [],
+  sample: () => new Promise(() => {}),
+  check: () => Promise.resolve({ ok: false, message: "nobody operates this" }),
+  act: () => Promise.reject(new Error("nothing acts")),
+  story: () => Promise.reject(new Error("nothing happens")),
+  capture: () => Promise.resolve(0),
+};
+
+async function openFile(page: Page, name: string, text: string): Promise<void> {
+  await page.evaluate(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)}));
+    const input = document.querySelector('.file input');
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  })()`);
+}
+
+async function scrub(page: Page, instant: number): Promise<void> {
+  await page.evaluate(`(() => {
+    const range = document.querySelector('.player input[type=range]');
+    range.value = ${instant};
+    range.dispatchEvent(new Event('input', { bubbles: true }));
+  })()`);
+}

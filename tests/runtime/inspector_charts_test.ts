@@ -6,7 +6,7 @@ import { chartMermaid } from "../../runtime/inspector/chart_mermaid.ts";
 import { chartSvg } from "../../runtime/inspector/chart_svg.ts";
 import { Layouter } from "../../runtime/inspector/layout.ts";
 import { CHARTS, drawings } from "../../tools/charts.ts";
-import { isFresh } from "../../tools/inspector_page.ts";
+import { inspectorPage } from "../../tools/inspector_page.ts";
 
 const machine = setup({
   guards: { ready: () => true },
@@ -117,5 +117,5 @@ Deno.test("docs/charts is what deno task charts draws", async () => {
 });
 
 Deno.test("the inspector's page is bundled from its sources", async () => {
-  assert(await isFresh(), "run deno task inspector-page");
+  assert(await inspectorPage.isFresh(), "run deno task inspector-page");
 });

@@ -88,10 +88,14 @@ export async function oversight(t: Deno.TestContext, cluster: RealCluster): Prom
     const wrong = await get("/rpc");
     assertEquals([wrong.status, wrong.headers.get("allow")], [405, "POST"]);
     assertEquals((await get("/edges/edge-1/rpc")).status, 405);
-    assertEquals((await get("/")).status, 404);
     assertEquals((await get("/rpc/", "POST")).status, 404);
     assertEquals((await get("/edges/edge-9/rpc", "POST")).status, 404);
     assertEquals((await get("/edges/core-1/rpc", "POST")).status, 404);
+  });
+  await t.step("the front leads to the console", async () => {
+    const front = await get("/");
+    assertEquals(front.status, 200);
+    assert(front.text.includes("<title>"), front.text);
   });
   await t.step("health and metrics", async () => {
     const health = await get("/healthz");

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assets } from "./assets.ts";
+import { PageFiles } from "../../../runtime/page_files.ts";
 import { Feed } from "./feed.ts";
 import {
   type LinkState,
@@ -46,6 +46,12 @@ const LOOK_MS = 100;
 const LINGER_MS = 60_000;
 const VISITORS_LIMIT = 32;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+const files = new PageFiles(import.meta.url, {
+  "/": "index.html",
+  "/console.js": "console.js",
+  "/console.css": "console.css",
+});
 
 /** Serves the console of one cluster. */
 export class ConsoleServer implements AsyncDisposable {
@@ -161,14 +167,14 @@ export class ConsoleServer implements AsyncDisposable {
 
   // Serving ----------------------------------------------------------------------------------
 
-  #handle(request: Request): Response {
+  async #handle(request: Request): Promise<Response> {
     const { pathname, host, hostname } = new URL(request.url);
     // A page of another name that resolves to this machine must not read what is here.
     if (LOOPBACK.has(bracketed(this.options.hostname)) && !LOOPBACK.has(hostname)) {
       return refused(403, `This console is served to this machine only, not as ${hostname}`);
     }
     if (pathname === "/live") return this.#connect(request, host);
-    const asset = assets[pathname];
+    const asset = await files.at(pathname);
     if (asset === undefined) return refused(404, "There is nothing here: the console is at /");
     if (request.method !== "GET" && request.method !== "HEAD") return refused(405, "Use GET");
     const { type, body } = asset;

@@ -105,6 +105,7 @@ function pathOf(
 
 /** The next of 1, 2, 5 times a power of ten. */
 function niceTop(value: number): number {
+  if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 5, 10].find((each) => each * power >= value) ?? 10;
   return step * power;

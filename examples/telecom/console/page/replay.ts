@@ -127,7 +127,8 @@ function linkOf(pair: string, cut: ReadonlySet<string>): LinkState {
 
 /** What faults have done that is not over. */
 function faultsOf(events: readonly TraceEvent[]): { down: Set<string>; cut: Set<string> } {
-  const down = new Set<string>(), cut = new Set<string>();
+  // A node is down as long as any of its roles is.
+  const gone = new Set<string>(), cut = new Set<string>();
   for (const { from, to, type } of events) {
     const over = type.endsWith(" over") || type === "$start";
     const what = type.replace(/ over$/, "");
@@ -138,11 +139,11 @@ function faultsOf(events: readonly TraceEvent[]): { down: Set<string>; cut: Set<
         else cut.add(pair);
       }
     } else if (CRASHES.has(what) || type === "$start") {
-      if (over) down.delete(nodeName(to));
-      else down.add(nodeName(to));
+      if (over) gone.delete(to);
+      else gone.add(to);
     }
   }
-  return { down, cut };
+  return { down: new Set([...gone].map(nodeName)), cut };
 }
 
 interface Tally {
