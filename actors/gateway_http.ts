@@ -7,25 +7,32 @@
 
 /** What the HTTP face needs of its gateway. */
 export interface HttpOptions {
+  /** Where it serves: the host. */
   readonly hostname: string;
+  /** Where it serves: the port. */
   readonly port: number;
   /** Port of the operators' console on the same host, if there is one: `/` leads there. */
   readonly consolePort?: number;
+  /** Name of its node. */
   readonly node: string;
   /** Names that may stand in `/edges/NODE/rpc`. */
   readonly edges: readonly string[];
   /** Most bytes of a body. */
   readonly bodyLimit: number;
+  /** Answers a body of `POST /rpc`; undefined: there is nothing to say. */
   readonly answer: (
     body: string,
     authorization: string | undefined,
   ) => Promise<string | undefined> | string;
+  /** Has another edge answer it. */
   readonly relay: (
     edge: string,
     body: string,
     authorization: string | undefined,
   ) => Promise<string | undefined>;
+  /** The body of a refusal. */
   readonly refuse: (reason: "tooLarge" | "unavailable") => string;
+  /** What `/healthz` and `/metrics` are made from. */
   readonly oversee: (what: "health" | "metrics") => Promise<unknown>;
 }
 

@@ -60,7 +60,7 @@ Deno.test("a run is what it says: requests are acknowledged, faults happen", asy
 
 Deno.test("every kind of fault is injected, and strikes", async () => {
   const sum = new Strikes();
-  for (const name of ["lifecycle", "crashes", "leases"]) {
+  for (const name of ["lifecycle", "crashes", "leases", "pbft"]) {
     for (let seed = 1; seed <= 8; seed++) sum.add((await play(name, seed)).strikes);
   }
   const idle = FAULTS.filter((fault) => sum.faults[fault].struck === 0);
