@@ -37,6 +37,11 @@ export type Subscriber = (records: readonly InspectionRecord[], dropped: number)
 export interface Attachment extends Disposable {
   /** What it is told; set it to be told something else. */
   filter: Filter;
+  /**
+   * Resolves when all roles that run look on as the filter says. A role in a worker hears of it a
+   * moment later; what it does before that is not told.
+   */
+  ready(): Promise<void>;
   /** Detaches; no probe is left where nobody else is attached. */
   detach(): void;
 }
@@ -128,9 +133,16 @@ export class InspectionHub {
         attached.selection = new Selection(next);
         watch();
       },
+      ready: () => this.#ready(attached),
       detach,
       [Symbol.dispose]: detach,
     };
+  }
+
+  /** A role answers in order: who answers has heard of the filter that was said before. */
+  async #ready({ selection }: Attached): Promise<void> {
+    const wanted = [...this.#places.keys()].filter((address) => selection.takes(address));
+    await Promise.allSettled(wanted.map((address) => this.census(address)));
   }
 
   #watchAll(): void {

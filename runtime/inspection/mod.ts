@@ -15,6 +15,7 @@
 export type * from "./batch.ts";
 export * from "./filter.ts";
 export * from "./hub.ts";
+export * from "./live_actor.ts";
 export * from "./mask.ts";
 export * from "./definition.ts";
 export * from "./questions.ts";

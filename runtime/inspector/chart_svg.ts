@@ -20,11 +20,11 @@ const STYLE = `
 .chart { font-family: ui-monospace, "DejaVu Sans Mono", monospace; background: #fff; }
 .box { fill: #f7f9fc; stroke: #5b6b82; } .part .box { fill: #eef2f8; }
 .name { fill: #17202e; font-weight: 600; } .line, .label { fill: #44516a; }
-.label-box { fill: none; } .way { fill: none; stroke: #5b6b82; } .dot, .head { fill: #5b6b82; }
+.label-box { fill: none; } .way { fill: none; stroke: #5b6b82; } .dot { fill: #5b6b82; }
 @media (prefers-color-scheme: dark) {
 .chart { background: #10151d; } .box { fill: #1a222e; stroke: #8fa0b8; } .part .box { fill: #151c26; }
 .name { fill: #eef3fa; } .line, .label { fill: #b5c2d6; }
-.way { stroke: #8fa0b8; } .dot, .head { fill: #8fa0b8; } }
+.way { stroke: #8fa0b8; } .dot { fill: #8fa0b8; } }
 `;
 
 /** Escapes text for XML. */
@@ -45,8 +45,8 @@ export function chartSvg(chart: PlacedChart, alone = false): string {
     `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${width} ${height}" ` +
     `width="${width}" height="${height}" role="img" aria-label="Statechart of ${escape(id)}">`,
     ...(alone ? [`<style>${STYLE}</style>`] : []),
-    `<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" ` +
-    `markerHeight="7" orient="auto"><path class="head" d="M0 0 8 4 0 8z"/></marker></defs>`,
+    `<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" ` +
+    `markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="context-stroke"/></marker></defs>`,
     ...chart.states.map(box),
     ...chart.starts.map(({ dot, points }) =>
       `<g class="start"><circle class="dot" cx="${round(dot.x + 6)}" cy="${round(dot.y + 6)}" ` +

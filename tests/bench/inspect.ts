@@ -2,8 +2,10 @@
  * `inspect`: what looking on costs. The transactions of the `commit` bench, in turns with nobody
  * attached and with somebody attached to everything: every step, message and record of every role,
  * as records in the hub. The money is counted at the end, and what was dropped for want of room is
- * told.
+ * told. Processor time per transaction goes beside the throughput: it says more where a machine has
+ * other things to do.
  */
+import process from "node:process";
 import type { Measured } from "./commit_roles.ts";
 import { CommitSystem } from "./commit_system.ts";
 import {
@@ -14,6 +16,7 @@ import {
   round,
   rounded,
   spread,
+  spreadOf,
 } from "./figures.ts";
 import { scratch } from "./mesh.ts";
 
@@ -36,8 +39,13 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
     participants: SHARDS,
   });
   const { inspection } = system;
-  const measure = async (): Promise<number> => perSecond(await system.load(LOAD));
-  const before: number[] = [], attached: number[] = [], after: number[] = [];
+  const measure = async (): Promise<Round> => {
+    const since = process.cpuUsage();
+    const measured = await system.load(LOAD);
+    const { user, system: kernel } = process.cpuUsage(since);
+    return roundOf(measured, user + kernel);
+  };
+  const before: Round[] = [], attached: Round[] = [], after: Round[] = [];
   let steps = 0;
   await measure(); // Warms it up.
   for (let i = 1; i <= rounds; i++) {
@@ -47,11 +55,8 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
       attached.push(await measure());
     }
     after.push(await measure());
-    progress(
-      `round ${i} of ${rounds}: ${round(before.at(-1)!)}, attached ${
-        round(attached.at(-1)!)
-      }, detached ${round(after.at(-1)!)} transactions/s`,
-    );
+    const [base, on, off] = [before, attached, after].map((it) => round(it.at(-1)!.perS));
+    progress(`round ${i} of ${rounds}: ${base}, attached ${on}, detached ${off} transactions/s`);
   }
   const committed = await system.counted("committed");
   await system.drain();
@@ -60,19 +65,30 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
   return outcome(before, attached, after, inspection.figures);
 }
 
-function perSecond({ committed, ms }: Measured): number {
-  return committed / ms * 1000;
+interface Round {
+  readonly perS: number;
+  /** Processor time of all threads per transaction, in microseconds. */
+  readonly cpuUs: number;
+}
+
+function roundOf({ committed, ms }: Measured, cpuUs: number): Round {
+  // The warm-up is as busy as what is measured.
+  const share = ms / (ms + LOAD.warmUpMs);
+  return { perS: committed / ms * 1000, cpuUs: cpuUs * share / committed };
 }
 
 function outcome(
-  before: readonly number[],
-  attached: readonly number[],
-  after: readonly number[],
+  before: readonly Round[],
+  attached: readonly Round[],
+  after: readonly Round[],
   { records, dropped }: { readonly records: number; readonly dropped: number },
 ): Outcome {
-  const base = spread(before), on = spread(attached), off = spread(after);
-  const ratio = spread(attached.map((value, i) => value / before[i]!));
-  const left = spread(after.map((value, i) => value / before[i]!));
+  const perS = ({ perS }: Round) => perS, cpuUs = ({ cpuUs }: Round) => cpuUs;
+  const base = spreadOf(before, perS), on = spreadOf(attached, perS), off = spreadOf(after, perS);
+  const ratio = spread(attached.map(({ perS }, i) => perS / before[i]!.perS));
+  const left = spread(after.map(({ perS }, i) => perS / before[i]!.perS));
+  const cpu = spreadOf(before, cpuUs), cpuOn = spreadOf(attached, cpuUs);
+  const cpuOff = spreadOf(after, cpuUs);
   const share = dropped / Math.max(1, records + dropped);
   return {
     report: {
@@ -81,6 +97,9 @@ function outcome(
       detached_txn_per_s: rounded(off),
       attached_ratio: round(ratio.median),
       detached_ratio: round(left.median),
+      cpu_us_per_txn: rounded(cpu),
+      attached_cpu_us_per_txn: rounded(cpuOn),
+      detached_cpu_us_per_txn: rounded(cpuOff),
       records,
       dropped,
       money_lost: 0,
@@ -91,6 +110,9 @@ function outcome(
       { name: "detached again", value: off, unit: "transactions/s" },
       { name: "attached / not", value: ratio, goal: atLeast(ratio.median, WANTED_ATTACHED) },
       { name: "detached / not", value: left, goal: atLeast(left.median, WANTED_DETACHED) },
+      { name: "processor time, never attached", value: cpu, unit: "us/transaction" },
+      { name: "processor time, attached", value: cpuOn, unit: "us/transaction" },
+      { name: "processor time, detached again", value: cpuOff, unit: "us/transaction" },
       { name: "records seen", value: records.toLocaleString("en-US") },
       { name: "dropped for want of room", value: `${dropped} (${(100 * share).toFixed(1)} %)` },
     ],

@@ -57,6 +57,13 @@ const stories: Readonly<Record<string, readonly string[]>> = {
     "replica 0: equivocation",
     "another leads",
   ],
+  inspect_your_own: [
+    "served to 127.0.0.1",
+    "here/door xstate.after.pause.door.closed: open",
+    "here/door close: closed",
+    "here/counter add: counting",
+    '{ keypadPin: "•••" }',
+  ],
   virtual_time: [
     "0.0 s: right is alive",
     "1.0 s: left is alive",
