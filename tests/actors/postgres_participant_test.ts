@@ -4,7 +4,7 @@
  * started from the programs that are installed. Without either the tests are ignored, unless
  * TRUNKLINE_REQUIRE_POSTGRES is set.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { PostgresDatabase } from "../../actors/postgres_database.ts";
 import { PostgresSession } from "../../actors/postgres_session.ts";
 import type { Fate } from "../../actors/transact.ts";
@@ -251,7 +251,7 @@ test("a role that is killed", async (t, scene) => {
     assertEquals((await database.prepared()).length, 1);
     await stage.killPostgres();
     await stage.startPostgres();
-    assertMatch(stage.said.join("\n"), /1 transactions in doubt after recovery/);
+    await stage.hear(/1 transactions in doubt after recovery/);
     // The prepare that the coordinator repeats finds it in doubt and gets the vote, answer and all.
     const answer = { cents: before + 2 };
     assertEquals(await fate, { outcome: "committed", answer });
@@ -337,7 +337,7 @@ test(
     held.release();
     const seen = async () => (await stage.stats(POSTGRES))["heuristics"] === 1;
     await until("it was noticed", seen);
-    assertMatch(stage.said.join("\n"), /was rolled back at the database by somebody else/);
+    await stage.hear(/was rolled back at the database by somebody else/);
     const { transactions } = await stage.stats(COORDINATOR);
     assertEquals(transactions, { "committing.telling": 1 });
   },

@@ -110,6 +110,11 @@ export class Stage implements AsyncDisposable {
     this.#postgres = await this.system.spawn(this.spec, start);
   }
 
+  /** Waits for words in the log: it does not come the way of messages, and may come after them. */
+  hear(words: RegExp): Promise<void> {
+    return until(`it says ${words}`, () => Promise.resolve(words.test(this.said.join("\n"))));
+  }
+
   /** Ends it without a word. */
   async killPostgres(): Promise<void> {
     this.#postgres!.terminate();
