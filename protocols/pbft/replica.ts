@@ -120,7 +120,7 @@ export const replica: ProtocolMachine<ReplicaTypes> = setup({
     leaveForNext: assign(facts.leaveForNext),
     leaveToJoin: assign(facts.leaveToJoin),
     noteViewChange: assign(facts.noteViewChange),
-    makeViewChange: assign(facts.makeViewChange),
+    noteLeft: assign(facts.noteLeft),
     makeNewView: assign(facts.makeNewView),
     adoptNewView: assign(facts.adoptNewView),
     enterView: assign(facts.enterView),
