@@ -211,11 +211,18 @@ export class Authority {
     this.#remembered.delete(oldest!);
   }
 
-  /** Whether a new view is its primary's, and all that it shows and assigns is proved or signed. */
-  isProvedNewView(wire: NewViewWire): boolean {
+  /**
+   * Whether a new view is its primary's, and all that it shows and assigns is proved or signed. What
+   * is longer than any correct one is not looked at: thousands of signatures would stop the replica.
+   *
+   * @param window distance of the watermarks
+   */
+  isProvedNewView(wire: NewViewWire, window: number): boolean {
     const { view, viewChanges, assigned, signature } = wire;
     const primary = String(primaryOf(view, this.group));
-    return this.keys.verify(primary, newViewBytes(this.name, wire), signature) &&
+    return viewChanges.length <= this.group.replicas && assigned.length <= window &&
+      viewChanges.every(({ prepared }) => prepared.length <= window) &&
+      this.keys.verify(primary, newViewBytes(this.name, wire), signature) &&
       viewChanges.every((it) => this.isProvedViewChange(it)) &&
       assigned.every((it) => this.isPrePrepared({ view, ...it }, it.signature));
   }

@@ -1,5 +1,6 @@
 /**
- * A replica as a role: the chart in `protocols/pbft/replica.ts` decides; this file keeps what it must not hold (operations, states, signatures), and performs what it names.
+ * A replica as a role: the chart in `protocols/pbft/replica.ts` decides; this file keeps what it must not
+ * hold (operations, states, signatures), and performs what it names.
  *
  * An application gives its state machine to {@link replicaRole}, and exports what it gets.
  *
@@ -85,7 +86,7 @@ export interface ReplicaConfig {
 export interface ReplicaHooks {
   /** Every new state of the machine, also a recovered or fetched one. */
   readonly changed?: (state: unknown) => void;
-  /** Evidence that is the first of its kind. */
+  /** Evidence that is the first of its kind, and after a restart what was found before. */
   readonly accused?: (evidence: Evidence) => void;
 }
 
@@ -227,7 +228,8 @@ export class ReplicaActor implements Role {
     const { index } = this.config;
     const initial = { sequence: 0, digest: INITIAL_DIGEST };
     const as: Recovered = recover(records, index, this.#authority.group, initial);
-    for (const record of records) this.#proofs.recover(record);
+    records.forEach((record) => this.#proofs.recover(record));
+    this.#dossier.recover(store);
     const executed = this.#service.recover(store, as.stable.sequence);
     this.#recovered = { type: "recovered", as, executed };
   }
@@ -236,6 +238,7 @@ export class ReplicaActor implements Role {
   serve(): void {
     this.#instance = this.#instances.create(String(this.config.index), this.input, undefined);
     this.step(this.#recovered!);
+    for (const it of this.#dossier.evidence) this.hooks.accused?.(it);
   }
 
   /** Ends. */
@@ -286,7 +289,7 @@ export class ReplicaActor implements Role {
   // Operators --------------------------------------------------------------------------------
 
   #accuse(evidence: Evidence): void {
-    if (!this.#dossier.add(evidence)) return;
+    if (!this.#dossier.add(evidence, this.services.store)) return;
     const { replica, offence } = evidence;
     const name = `${this.config.replicas[replica]} (replica ${replica})`;
     this.services.log("failure", `${name} is faulty: ${offence}, by its own signature`);
@@ -295,6 +298,7 @@ export class ReplicaActor implements Role {
 
   /** Another has gathered evidence: it counts if it convicts. */
   hearEvidence(evidence: Evidence): boolean {
+    if (this.#dossier.has(evidence)) return true; // It need not be verified again.
     if (!isConvicting(evidence, this.#authority, this.input.window)) return false;
     this.#accuse(evidence);
     return true;
