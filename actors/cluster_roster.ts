@@ -12,6 +12,7 @@ import type {
   Member,
 } from "../protocols/configuration/configuration.ts";
 import { isLiveSettings, isOperation } from "../protocols/configuration/configuration.ts";
+import { primaryOf } from "../protocols/pbft/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import { AskFailed, type LogKind, type MessageHandler, type Services } from "../runtime/role.ts";
@@ -75,6 +76,12 @@ const STATS_MS = 1000;
 const ATTEMPTS = 3;
 /** Until the next that is convicted, or one that could not be replaced, has its turn. */
 const REPLACE_AGAIN_MS = 5000;
+
+/** The highest view that one correct replica at least says it is in. */
+export function viewOf(replicas: readonly ReplicaView[], faulty: number): number {
+  const views = replicas.map(({ view = 0 }) => view).sort((a, b) => b - a);
+  return views[faulty] ?? 0;
+}
 
 /** The overseer's side of the configuration. */
 export class ClusterRoster {
@@ -162,6 +169,12 @@ export class ClusterRoster {
       }),
     );
     return { configuration, replicas };
+  }
+
+  /** The node whose replica leads: of the highest view that one correct replica at least is in. */
+  async primary(): Promise<string> {
+    const { configuration: { members, faulty }, replicas } = await this.view();
+    return members[primaryOf(viewOf(replicas, faulty), { replicas: members.length, faulty })]!.node;
   }
 
   async #look(address: Address, node: string): Promise<ReplicaView> {
