@@ -13,7 +13,7 @@ const NODES = ["core-1", "core-2", "core-3", "core-4", "cloud-1", "cloud-2", "cl
 const CLIENTS = ["core-1/client", "core-3/client"];
 const KEYS = ["a", "b", "c"];
 const ANSWER_MS = 20_000;
-const PAUSE_MS = 60;
+const PAUSE_MS = 80;
 /** Share of the seeds in which liars change their ways while it runs. */
 const SWITCHED = 0.7;
 
@@ -122,7 +122,7 @@ export const pbft: Scenario = {
     const lies = drawLies(random, replicas);
     return {
       profile: "carrier",
-      safetyMs: between(random, 2000, 5000),
+      safetyMs: between(random, 1500, 3500),
       extras: castGroup(random, replicas, lies),
       surely: lies.size > 0 && random() < SWITCHED ? ["lie"] : [],
     };
@@ -136,7 +136,7 @@ export const pbftViews: Scenario = {
   summary: "primaries that lie and partitions: view changes, state transfers, convictions",
   faults: { always: ["partition"], maybe: ["loss", "crash", "delay"], often: { partition: 3 } },
   cast: (random) => {
-    const replicas = pick(random, [4, 7]);
+    const replicas = pick(random, [4, 4, 7]);
     const ways: readonly Behaviour[] = [
       "equivocate",
       "silent",
@@ -149,7 +149,7 @@ export const pbftViews: Scenario = {
     const lies = new Map(liars.map((index) => [index, [pick(random, ways)]] as const));
     return {
       profile: "carrier",
-      safetyMs: between(random, 3000, 6000),
+      safetyMs: between(random, 2000, 4000),
       extras: castGroup(random, replicas, lies),
       surely: random() < SWITCHED ? ["lie"] : [],
     };
