@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { recover, type Recovered, retained } from "../protocols/pbft/log.ts";
+import { recover, retained } from "../protocols/pbft/log.ts";
 import { INITIAL_DIGEST } from "../protocols/pbft/messages.ts";
 import {
   replica,
@@ -57,6 +57,8 @@ export const REPLICA_SETTINGS: ReplicaSettings = {
   statusMs: 200,
   fetchTimeoutMs: 500,
 };
+
+const INITIAL = { sequence: 0, digest: INITIAL_DIGEST };
 
 /** Configuration of a replica. */
 export interface ReplicaConfig {
@@ -127,15 +129,14 @@ export class ReplicaActor implements Role {
     machine: StateMachine,
     private readonly hooks: ReplicaHooks = {},
   ) {
-    const group = { replicas: config.replicas.length, faulty: config.faulty };
-    const fault = groupFault(group);
+    const fault = groupFault(this.input);
     if (fault !== undefined) throw new RangeError(`Cannot start ${services.address}: ${fault}`);
-    this.#authority = new Authority(config.group, group, new Keys(config.keyring));
+    this.#authority = new Authority(config.group, this.input, new Keys(config.keyring));
     this.#service = new Service(machine, hooks.changed);
     this.#proofs = new Proofs(this.#authority, config.index);
     this.#liar = this.#liarOf(config.behaviours ?? []);
     const shared = this.#shared();
-    const { services: { timers, clock } } = this;
+    const { timers, clock } = services;
     this.#transfer = new Transfer({
       ...shared,
       replicas: config.replicas,
@@ -225,9 +226,7 @@ export class ReplicaActor implements Role {
     const store = this.services.openStore();
     const records = [...store.records()] as ProvedRecord[];
     this.#records = records;
-    const { index } = this.config;
-    const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    const as: Recovered = recover(records, index, this.#authority.group, initial);
+    const as = recover(records, this.config.index, this.#authority.group, INITIAL);
     records.forEach((record) => this.#proofs.recover(record));
     this.#dossier.recover(store);
     const executed = this.#service.recover(store, as.stable.sequence);
@@ -249,15 +248,10 @@ export class ReplicaActor implements Role {
   /** Where it is, what it refused, whom it convicted. */
   stats(): Record<string, unknown> {
     const isUp = this.#instance !== undefined;
+    const { waiting: pending } = this.#requests;
     const { view, active, executed, stable } = isUp ? this.context : { view: 0 } as ReplicaContext;
     return {
-      replica: {
-        view,
-        active,
-        executed,
-        stable: stable?.sequence,
-        pending: this.#requests.waiting,
-      },
+      replica: { view, active, executed, stable: stable?.sequence, pending },
       requestsExecuted: this.#service.executed,
       refused: { ...this.#refused },
       evidence: this.#dossier.evidence.map(({ replica, offence }) => ({ replica, offence })),
@@ -273,8 +267,7 @@ export class ReplicaActor implements Role {
 
   /** Below the stable checkpoint nothing is needed, and what is above in the journal is little. */
   #forget(): void {
-    const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    this.#records = [...retained(this.#records, initial)] as ProvedRecord[];
+    this.#records = [...retained(this.#records, INITIAL)] as ProvedRecord[];
   }
 
   #count(reason: string): void {

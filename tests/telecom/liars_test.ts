@@ -18,7 +18,9 @@ async function withFile<T>(content: unknown, work: (file: string) => Promise<T>)
   }
 }
 
-const { profile } = loadProfile("carrier");
+const loaded = loadProfile("carrier");
+assert(loaded.ok);
+const { profile } = loaded;
 
 const bad: readonly (readonly [content: unknown, message: string])[] = [
   ["{", "JSON"],
