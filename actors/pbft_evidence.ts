@@ -5,23 +5,34 @@
  * @module
  */
 import { isCorrectNewView } from "../protocols/pbft/new_view.ts";
-import type { ReplicaMessage } from "../protocols/pbft/messages.ts";
+import type { Assigned, ReplicaMessage } from "../protocols/pbft/messages.ts";
 import type { Offence } from "../protocols/pbft/replica_types.ts";
 import { primaryOf } from "../protocols/pbft/rules.ts";
 import { decodeBody, encode } from "../runtime/codec.ts";
 import type { Store } from "../runtime/ports.ts";
 import { type Authority, newViewOf } from "./pbft_authority.ts";
-import { type NewViewWire, type Proof, statement } from "./pbft_wire.ts";
+import { type NewViewWire, type Proof, statement, type Votes } from "./pbft_wire.ts";
 
 /** A statement as it was signed. */
 export type SignedStatement = { readonly message: ReplicaMessage; readonly signature: Proof };
 
+/** What two statements prove. */
+export type Contradiction = Exclude<Offence, "forgedNewView" | "wrongCheckpoint">;
+
 /** Why a replica is not correct. */
 export type Evidence =
   | {
-    readonly offence: Exclude<Offence, "forgedNewView">;
+    readonly offence: Contradiction;
     readonly replica: number;
     readonly statements: readonly [SignedStatement, SignedStatement];
+  }
+  | {
+    readonly offence: "wrongCheckpoint";
+    readonly replica: number;
+    readonly statement: SignedStatement;
+    /** What a quorum has signed of the same state. */
+    readonly stable: Assigned;
+    readonly proof: Votes;
   }
   | {
     readonly offence: "forgedNewView";
@@ -64,6 +75,12 @@ export function isConvicting(evidence: Evidence, authority: Authority, window: n
     return primaryOf(newView.view, authority.group) === replica &&
       authority.isProvedNewView(newView, window) &&
       !isCorrectNewView(newViewOf(newView), authority.group, window);
+  }
+  if (evidence.offence === "wrongCheckpoint") {
+    const { statement: { message, signature }, stable, proof } = evidence;
+    return message.type === "checkpoint" && message.sequence === stable.sequence &&
+      message.digest !== stable.digest && authority.isStable(stable, proof) &&
+      authority.isSigned(replica, message, signature);
   }
   const [first, second] = evidence.statements;
   const subject = subjectOf(first.message);

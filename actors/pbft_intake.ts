@@ -7,7 +7,7 @@
 import type { Replica, ReplicaMessage } from "../protocols/pbft/messages.ts";
 import { isPossibleViewChange } from "../protocols/pbft/new_view.ts";
 import type { ReplicaContext, ReplicaEvent } from "../protocols/pbft/replica_types.ts";
-import { isInWindow, primaryOf } from "../protocols/pbft/rules.ts";
+import { isInWindow, isSameAssignment, primaryOf } from "../protocols/pbft/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
@@ -198,7 +198,8 @@ export class Intake {
     const { authority, proofs, witness, context, step, refuse } = this.parts;
     const { sequence, digest, from, signature } = wire;
     const message = { type: "checkpoint", sequence, digest } as const;
-    if (sequence <= context().stable.sequence) return;
+    const { stable } = context();
+    if (sequence < stable.sequence || isSameAssignment(wire, stable)) return;
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
     const first = proofs.noteCheckpoint(wire);
     witness.hearing({ type: "checkpoint", wire, first }, () => step({ ...message, from }));

@@ -78,6 +78,11 @@ export class Proofs {
     return first === undefined || first.digest === wire.digest ? undefined : first;
   }
 
+  /** What a replica has signed of a state, at first. */
+  checkpointOf(replica: Replica, sequence: number): CheckpointWire | undefined {
+    return this.#checkpoints.get(replica)?.get(sequence);
+  }
+
   /** The signatures of a checkpoint. */
   stableProof({ sequence, digest }: Assigned): Votes {
     if (sequence === 0) return [];

@@ -115,6 +115,7 @@ export const replica: ProtocolMachine<ReplicaTypes> = setup({
     noteExecuted: assign(facts.noteExecuted),
     noteCheckpoint: assign(facts.noteCheckpoint),
     becomeStable: assign(facts.becomeStable),
+    forgetWrong: assign(facts.forgetWrong),
     beginFetching: assign(facts.beginFetching),
     noteInstalled: assign(facts.noteInstalled),
     leaveForNext: assign(facts.leaveForNext),

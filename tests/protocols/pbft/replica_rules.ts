@@ -376,6 +376,43 @@ rule("two digests of one state convict their sender", [
   checkpoint(2, 2, "x"),
   checkpoint(2, 2, "y"),
 ], [accuse(2, "doubleCheckpoint", 0, 2)]);
+const wrong = effect("accuse", {
+  replica: 2,
+  offence: "wrongCheckpoint",
+  view: 0,
+  sequence: 2,
+  digest: "s2",
+});
+rule(
+  "who has signed another state than a quorum is convicted when the quorum is complete",
+  [
+    ...threeExecuted,
+    checkpoint(2, 2, "x"),
+    checkpoint(0, 2, "s2"),
+    checkpoint(3, 2, "s2"),
+  ],
+  [...stable(2, "s2"), wrong],
+  {
+    context: { checkpoints: { 0: { 2: "s2" }, 1: { 2: "s2" }, 2: {}, 3: { 2: "s2" } } },
+  },
+);
+rule("and who signs it afterwards", [
+  ...threeExecuted,
+  checkpoint(0, 2, "s2"),
+  checkpoint(3, 2, "s2"),
+  checkpoint(2, 2, "x"),
+], [wrong]);
+rule(
+  "a checkpoint of a state that is past convicts nobody: nothing is left to compare it with",
+  [
+    checkpoint(0, 4, "s4"),
+    checkpoint(2, 4, "s4"),
+    checkpoint(3, 4, "s4"),
+    checkpoint(2, 2, "x"),
+  ],
+  [],
+  { context: { checkpoints: { 0: { 4: "s4" }, 2: { 4: "s4" }, 3: { 4: "s4" } } } },
+);
 rule("a checkpoint where none is due is refused", [checkpoint(2, 3, "x")], [
   refuse("notCheckpoint"),
 ]);
