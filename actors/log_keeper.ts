@@ -165,7 +165,8 @@ export class LogKeeper {
     const { services } = this.parts;
     const { node } = services;
     const isNew = now.logs[services.store.id] === undefined;
-    if (this.begins && isNew && !this.#registering) this.#register();
+    const mayOwn = now.coordinators.includes(node);
+    if (this.begins && isNew && mayOwn && !this.#registering) this.#register();
     for (const owned of [...this.#owned]) {
       const ownership = now.logs[owned.key];
       if (ownership === undefined) continue;

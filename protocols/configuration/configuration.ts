@@ -37,8 +37,8 @@ type Of<K extends ConfigurationOperation["op"]> = Extract<
 >;
 type Outcome = Partial<Configuration> | { readonly refused: ConfigurationRefusal; why: string };
 
-/** Most logs, offences and the like that are kept: an honest cluster comes nowhere near. */
-const MOST_LOGS = 1024;
+/** Most logs of one owner, and convictions, that are kept: an honest cluster comes nowhere near. */
+const MOST_LOGS = 64;
 const MOST_REPLACED = 32;
 
 function refuse(refused: ConfigurationRefusal, why: string): Outcome {
@@ -60,7 +60,12 @@ const rules: {
     if (client !== owner) return refuse("forbidden", `${client} does not own the log of ${owner}`);
     if (now.nodes[owner] === undefined) return refuse("unknown", `there is no node ${owner}`);
     if (now.logs[log] !== undefined) return nothing;
-    if (Object.keys(now.logs).length >= MOST_LOGS) return refuse("impossible", "too many logs");
+    // Participants believe the owner of a log: a node that does not coordinate could take one.
+    const own = logsOf(now, owner).length;
+    if (own === 0 && !now.coordinators.includes(owner)) {
+      return refuse("forbidden", `${owner} does not coordinate`);
+    }
+    if (own >= MOST_LOGS) return refuse("impossible", `${owner} has too many logs`);
     return { logs: { ...now.logs, [log]: { owner } } };
   },
   handOver: (now, { from, to }) => {

@@ -21,7 +21,8 @@ async function logs(world: World): Promise<ReadonlyMap<string, Logs>> {
   await Promise.all(CORES.map(async (node) => {
     try {
       const stats = await world.system.ask(`${node}/coordinator`, "$stats", null, 50);
-      found.set(node, (stats as { readonly logs: Logs }).logs);
+      const { logs = {} } = stats as { readonly logs?: Logs }; // None before it has recovered.
+      found.set(node, logs);
     } catch {
       // It is down: it answers for nothing.
     }

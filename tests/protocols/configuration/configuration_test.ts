@@ -67,6 +67,32 @@ const ROWS: readonly Row[] = [
   }],
   ["it does so again", first, { op: "register", log: "one", owner: "core-1" }, "core-1", "nothing"],
   ["for another", first, { op: "register", log: "x", owner: "core-3" }, "core-1", no("forbidden")],
+  [
+    "one that does not coordinate, and so could take the log of another",
+    first,
+    { op: "register", log: "x", owner: "edge" },
+    "edge",
+    no("forbidden"),
+  ],
+  [
+    "one that has handed over, and owns another log",
+    { ...first, coordinators: ["core-2"] },
+    { op: "register", log: "x", owner: "core-1" },
+    "core-1",
+    { logs: { ...first.logs, x: { owner: "core-1" } } },
+  ],
+  [
+    "one that has taken many",
+    {
+      ...first,
+      logs: Object.fromEntries(
+        Array.from({ length: 64 }, (_, i) => [`l${i}`, { owner: "core-3" }]),
+      ),
+    },
+    { op: "register", log: "x", owner: "core-3" },
+    "core-3",
+    no("impossible"),
+  ],
   ["of nowhere", first, { op: "register", log: "x", owner: "core-9" }, "core-9", no("unknown")],
 
   ["a hand-over", first, move, "operator", {
