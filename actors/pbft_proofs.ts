@@ -129,6 +129,8 @@ export class Proofs {
         return { ...record, proof: this.viewChanges.get(this.index)! };
       case "newView":
         return { ...record, proof: this.newView! };
+      case "checkpoint":
+        return record;
       case "stable":
         return { ...record, proof: this.stableProof(record) };
     }
@@ -195,6 +197,8 @@ export class Proofs {
         return void this.viewChanges.set(this.index, proof as ViewChangeWire);
       case "newView":
         return this.begin(proof as NewViewWire);
+      case "checkpoint":
+        return;
       case "stable":
         return void this.#stable.set(keyOf(record), proof as Votes);
     }

@@ -8,6 +8,7 @@ import {
   fetchState,
   forget,
   journalStable,
+  sayCheckpoint,
   sayStatus,
   tellLacking,
 } from "./checkpoints.ts";
@@ -24,6 +25,7 @@ export const checkpoint = {
         { guard: "hasWrong", actions: [accuseWrong, "forgetWrong"] },
       ],
       on: {
+        journaled: { guard: "isKept", actions: ["noteKept", sayCheckpoint] },
         checkpoint: [
           { guard: "isNoCheckpoint", actions: refuse("notCheckpoint") },
           { guard: "isDoubleCheckpoint", actions: accuse("doubleCheckpoint") },

@@ -93,11 +93,11 @@ export function lackedBy(
   context: ReplicaContext,
   { view, active, stable, executed }: Status,
 ): readonly ReplicaMessage[] {
-  const { index, checkpoints, newView, viewChanges } = context;
+  const { index, checkpoints, kept, newView, viewChanges } = context;
   const messages: ReplicaMessage[] = [];
   for (const [number, digest] of Object.entries(checkpoints[index] ?? {})) {
     const sequence = Number(number);
-    if (sequence > stable) messages.push({ type: "checkpoint", sequence, digest });
+    if (sequence > stable && sequence <= kept) messages.push({ type: "checkpoint", sequence, digest });
   }
   const isEarlier = view < context.view || view === context.view && !active;
   const own = viewChanges[index];
@@ -154,6 +154,12 @@ export const checkpointGuards = {
     event.type === "executed" && event.state !== undefined &&
     isCheckpoint(event.sequence, context.checkpointInterval) &&
     event.sequence === context.executed + 1,
+  /** The state is on the disk, and is its own still: meanwhile it may have fetched another. */
+  isKept: ({ context, event }: Args): boolean => {
+    const { record } = event as Event<"journaled">;
+    return record.kind === "checkpoint" &&
+      ownDigest(context, record.sequence) === record.digest;
+  },
   /** A replica is paid for its state by this digest alone: it may be anybody's. */
   isFetched: ({ context, event }: Args): boolean => {
     if (event.type !== "installed") return false;
@@ -170,6 +176,9 @@ export const checkpointFacts = {
     const { from, sequence, digest } = event as Event<"checkpoint">;
     return { checkpoints: noted(context, from, { sequence, digest }) };
   },
+  noteKept: ({ event }: Args): Change => ({
+    kept: ((event as Event<"journaled">).record as Assigned).sequence,
+  }),
   becomeStable: ({ context }: Args): Change => atStable(context, newlyStable(context)!),
   forgetWrong: ({ context }: Args): Change => {
     const from = wrongAtStable(context)!;
@@ -185,6 +194,7 @@ export const checkpointFacts = {
     const own = { ...context.checkpoints[context.index], [sequence]: digest };
     return {
       executed: sequence,
+      kept: Math.min(context.kept, sequence),
       pending: context.pending.filter(({ client, timestamp }) =>
         timestamp > (last.get(client) ?? -Infinity)
       ),
@@ -224,12 +234,21 @@ export const forget = {
   params: ({ context }: Args): ReplicaEffects["forget"] => context.stable,
 } as const;
 
-/** Says the digest of the state after this execution to all. */
+/** Forces the state after this execution. */
+export const journalCheckpoint = {
+  type: "journal",
+  params: ({ event }: Args): ReplicaEffects["journal"] => {
+    const { sequence, state } = event as Event<"executed">;
+    return { record: { kind: "checkpoint", sequence, digest: state! } };
+  },
+} as const;
+
+/** Says the digest of a state that is durable to all. */
 export const sayCheckpoint = {
   type: "send",
   params: ({ context, event }: Args): ReplicaEffects["send"] => {
-    const { sequence, state } = event as Event<"executed">;
-    return { to: others(context), messages: [{ type: "checkpoint", sequence, digest: state! }] };
+    const { sequence, digest } = (event as Event<"journaled">).record as Assigned;
+    return { to: others(context), messages: [{ type: "checkpoint", sequence, digest }] };
   },
 } as const;
 

@@ -161,6 +161,8 @@ function follow(known: Recovered, record: ReplicaRecord): Recovered {
     }
     case "newView":
       return entered(known, record.newView);
+    case "checkpoint": // The state is there to say it.
+      return known;
     case "stable": {
       const { sequence, digest } = record;
       if (sequence <= stable.sequence) return known;
@@ -214,6 +216,8 @@ function nameOf(record: ReplicaRecord, view: number, stable: number): string | u
       return record.viewChange.view === view ? "viewChange" : undefined;
     case "newView":
       return record.newView.view === view ? "newView" : undefined;
+    case "checkpoint":
+      return undefined;
     case "stable":
       return record.sequence === stable ? "stable" : undefined;
   }

@@ -9,7 +9,7 @@
  * | `prepare`    | backup          | replicas | signature        | 4.2     | `accepted`                    |
  * | `commit`     | replica         | replicas | pairwise HMAC    | 4.2     | `prepared`                    |
  * | `reply`      | replica         | client   | pairwise HMAC    | 4.1     | -                             |
- * | `checkpoint` | replica         | replicas | signature        | 4.3     | - ; execution is deterministic |
+ * | `checkpoint` | replica         | replicas | signature        | 4.3     | `checkpoint`                  |
  * | `viewChange` | replica         | replicas | signature        | 4.4     | `viewChange`                  |
  * | `newView`    | new primary     | backups  | signature        | 4.4     | `newView`                     |
  * | `status`     | replica         | replicas | pairwise HMAC    | -       | -                             |
@@ -134,10 +134,12 @@ export type PbftMessage = ReplicaMessage | Request | Reply;
  * - `prepared`: the proof that it is prepared; the host adds the signed prepares.
  * - `viewChange`: the replica has left all views below; what it said cannot change.
  * - `newView`: the view has begun with this; the host adds it as signed.
+ * - `checkpoint`: the state with this digest is kept, for whoever will need it; the host writes it with
+ *   the record. Others forget their logs because of what it says then.
  * - `stable`: the log below is forgotten; the host adds the signed checkpoints.
  */
 export type ReplicaRecord =
   | (Prepared & { readonly kind: "accepted" | "prepared" })
   | { readonly kind: "viewChange"; readonly viewChange: ViewChange }
   | { readonly kind: "newView"; readonly newView: NewView }
-  | (Assigned & { readonly kind: "stable" });
+  | (Assigned & { readonly kind: "checkpoint" | "stable" });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sayCheckpoint } from "./checkpoints.ts";
+import { journalCheckpoint } from "./checkpoints.ts";
 import { execute, journalAt, propose, refuse, refuseMisplaced, relay, say } from "./ordering.ts";
 import { accuse } from "./view_change.ts";
 
@@ -89,7 +89,7 @@ export const execution = {
           {
             guard: "hasCheckpointed",
             target: "idle",
-            actions: ["noteExecuted", sayCheckpoint],
+            actions: ["noteExecuted", journalCheckpoint],
           },
           { guard: "isExecution", target: "idle", actions: "noteExecuted" },
         ],

@@ -75,6 +75,7 @@ function known(
     executed: executed.sequence,
     proposed: Math.max(as.stable.sequence, ...numbers),
     viewChanges: viewChange === undefined ? {} : { [index]: viewChange },
+    kept: executed.sequence,
     checkpoints: isStated ? { [index]: { [executed.sequence]: executed.digest } } : {},
   };
 }
@@ -114,6 +115,7 @@ export const replica: ProtocolMachine<ReplicaTypes> = setup({
     noteProof: assign(facts.noteProof),
     noteExecuted: assign(facts.noteExecuted),
     noteCheckpoint: assign(facts.noteCheckpoint),
+    noteKept: assign(facts.noteKept),
     becomeStable: assign(facts.becomeStable),
     forgetWrong: assign(facts.forgetWrong),
     beginFetching: assign(facts.beginFetching),
@@ -144,6 +146,7 @@ export const replica: ProtocolMachine<ReplicaTypes> = setup({
     executed: 0,
     pending: [],
     checkpoints: {},
+    kept: 0,
     viewChanges: {},
     attempt: 0,
     fetching: { checkpoint: { sequence: 0, digest: INITIAL_DIGEST }, from: input.index },

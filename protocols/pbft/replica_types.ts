@@ -56,6 +56,8 @@ export type ReplicaContext = ReplicaInput & {
   readonly pending: readonly Pending[];
   /** Digests each replica, itself too, has given for its state, by sequence number. */
   readonly checkpoints: Readonly<Record<Replica, Readonly<Record<number, Digest>>>>;
+  /** Of its own, those up to here are on the disk, and said. */
+  readonly kept: number;
   /** The last view change of each replica, itself too. */
   readonly viewChanges: Readonly<Record<Replica, ViewChange>>;
   /** What the present view began with; undefined in view 0. */

@@ -343,11 +343,21 @@ rule(
 
 // 4.3: checkpoints ------------------------------------------------------------------------------
 
-const threeExecuted: Events = [...two, ...oneCommitted, executed(1), executed(2, [], "s2")];
+const twoExecuted: Events = [...two, ...oneCommitted, executed(1), executed(2, [], "s2")];
+const kept = (sequence: number, digest: string) =>
+  durable({ kind: "checkpoint", sequence, digest });
+const threeExecuted: Events = [...twoExecuted, kept(2, "s2")];
 
-rule("every K executions it says the digest of its state", threeExecuted, [
+rule("every K executions its state is made durable first", twoExecuted, [
+  journal({ kind: "checkpoint", sequence: 2, digest: "s2" }),
+]);
+rule("then it says the digest: others forget their logs because of it", threeExecuted, [
   send([0, 2, 3], { type: "checkpoint", sequence: 2, digest: "s2" }),
 ]);
+rule("before that nobody is told, not even who lacks it", [
+  ...twoExecuted,
+  { type: "status", from: 3, view: 0, active: true, stable: 0, executed: 2 },
+], []);
 rule(
   "Q equal digests are stable: the log below is forgotten",
   [
@@ -425,8 +435,11 @@ const three: Events = [
   commit(0, 3, "c"),
   commit(2, 3, "c"),
 ];
-rule("after a checkpoint it goes on", [...three, ...threeExecuted], [
-  send([0, 2, 3], { type: "checkpoint", sequence: 2, digest: "s2" }),
+rule("after a checkpoint it goes on, while that is on its way to the disk", [
+  ...three,
+  ...twoExecuted,
+], [
+  journal({ kind: "checkpoint", sequence: 2, digest: "s2" }),
   execute(3, "c"),
 ], { states: { execution: "executing" } });
 
@@ -503,6 +516,27 @@ rule("one whose own state is not the stable one fetches that", [
   ...stable(2, "s2"),
   effect("fetchState", { checkpoint: { sequence: 2, digest: "s2" }, from: 2 }),
 ]);
+
+const mistaken: Events = [...two, ...oneCommitted, executed(1), executed(2, [], "wrong")];
+const corrected: Events = [
+  checkpoint(0, 2, "s2"),
+  checkpoint(2, 2, "s2"),
+  checkpoint(3, 2, "s2"),
+  { type: "installed", sequence: 2, digest: "s2", requests: [] },
+];
+rule("a state that is not its own any more is not said", [
+  ...mistaken,
+  ...corrected,
+  kept(2, "wrong"),
+], [], {
+  context: { kept: 0 },
+});
+rule("one that took a state back has nothing later to say", [
+  ...mistaken,
+  kept(2, "wrong"),
+  ...corrected,
+  ...three,
+], [execute(3, "c")], { context: { kept: 2, executed: 2 } });
 
 // 4.4: leaving a view ---------------------------------------------------------------------------
 
