@@ -97,7 +97,9 @@ export function lackedBy(
   const messages: ReplicaMessage[] = [];
   for (const [number, digest] of Object.entries(checkpoints[index] ?? {})) {
     const sequence = Number(number);
-    if (sequence > stable && sequence <= kept) messages.push({ type: "checkpoint", sequence, digest });
+    if (sequence > stable && sequence <= kept) {
+      messages.push({ type: "checkpoint", sequence, digest });
+    }
   }
   const isEarlier = view < context.view || view === context.view && !active;
   const own = viewChanges[index];

@@ -524,19 +524,29 @@ const corrected: Events = [
   checkpoint(3, 2, "s2"),
   { type: "installed", sequence: 2, digest: "s2", requests: [] },
 ];
-rule("a state that is not its own any more is not said", [
-  ...mistaken,
-  ...corrected,
-  kept(2, "wrong"),
-], [], {
-  context: { kept: 0 },
-});
-rule("one that took a state back has nothing later to say", [
-  ...mistaken,
-  kept(2, "wrong"),
-  ...corrected,
-  ...three,
-], [execute(3, "c")], { context: { kept: 2, executed: 2 } });
+rule(
+  "a state that is not its own any more is not said",
+  [
+    ...mistaken,
+    ...corrected,
+    kept(2, "wrong"),
+  ],
+  [],
+  {
+    context: { kept: 0 },
+  },
+);
+rule(
+  "one that took a state back has nothing later to say",
+  [
+    ...mistaken,
+    kept(2, "wrong"),
+    ...corrected,
+    ...three,
+  ],
+  [execute(3, "c")],
+  { context: { kept: 2, executed: 2 } },
+);
 
 // 4.4: leaving a view ---------------------------------------------------------------------------
 
