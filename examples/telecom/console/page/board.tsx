@@ -78,15 +78,26 @@ export function Board(props: BoardProps): JSX.Element {
             close={() => setSelected(undefined)}
           />
         )}
-        {replay === undefined ? <Figures {...seen} /> : <Past {...seen} replay={replay} />}
+        {replay === undefined
+          ? (
+            <section class="panel" aria-label="Telemetry">
+              <Charts {...seen} instantOf={timeOf} live />
+            </section>
+          )
+          : <Past {...seen} replay={replay} />}
+        <Log
+          state={state}
+          readable={operator !== undefined || !live}
+          open={open}
+          instantOf={instantOf}
+          {...(live && operator !== undefined ? { capture: () => connection.capture() } : {})}
+        />
       </div>
-      <Log
-        state={state}
-        readable={operator !== undefined || !live}
-        open={open}
-        instantOf={instantOf}
-        {...(live && operator !== undefined ? { capture: () => connection.capture() } : {})}
-      />
+      {live && (
+        <section class="panel" aria-label="Nodes">
+          <NodeTable {...seen} />
+        </section>
+      )}
       {told !== undefined && (
         <StoryDialog
           story={told.story}
@@ -103,19 +114,6 @@ interface Seen {
   readonly latest: Sample | undefined;
   readonly selected: string | undefined;
   readonly select: (node: string | undefined) => void;
-}
-
-function Figures(seen: Seen): JSX.Element {
-  return (
-    <>
-      <section class="panel" aria-label="Telemetry">
-        <Charts {...seen} instantOf={timeOf} live />
-      </section>
-      <section class="panel" aria-label="Nodes">
-        <NodeTable {...seen} />
-      </section>
-    </>
-  );
 }
 
 /** A path of the checker has no time that could be charted: it is one diagram. */

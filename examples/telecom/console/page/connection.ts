@@ -14,6 +14,8 @@ export type Link = "connecting" | "live" | "lost";
 /** What the page knows. */
 export interface Known {
   readonly link: Link;
+  /** Why the socket was closed, if that was said. */
+  readonly reason: string;
   /** Undefined until the first welcome. */
   readonly state: State | undefined;
   /** The latest second, with all its details. */
@@ -37,6 +39,7 @@ const FIRST_RETRY_MS = 300, MOST_RETRY_MS = 5000;
 export class Connection {
   known: Known = {
     link: "connecting",
+    reason: "",
     state: undefined,
     latest: undefined,
     operator: undefined,
@@ -104,12 +107,12 @@ export class Connection {
     const socket = this.#socket = new WebSocket(this.url);
     socket.onopen = () => this.#hello();
     socket.onmessage = ({ data }) => this.#take(JSON.parse(data) as FromServer);
-    socket.onclose = () => {
+    socket.onclose = ({ reason }) => {
       for (const { reject } of this.#waiting.values()) {
         reject(new Error("The connection was lost: it may have been done"));
       }
       this.#waiting.clear();
-      this.#know({ link: "lost" });
+      this.#know({ link: "lost", reason });
       setTimeout(() => this.#connect(), this.#retryMs);
       this.#retryMs = Math.min(MOST_RETRY_MS, this.#retryMs * 2);
     };

@@ -90,7 +90,8 @@ function nodesOf({ events }: Trace): NodeInfo[] {
   for (const { from, to } of events) {
     for (const address of from === "fault" ? [] : [from, to]) {
       const name = nodeName(address);
-      if (name === "" || name === "main") continue;
+      // A frame of a life that is over comes from a slot of the switchboard.
+      if (name === "" || name === "main" || name.startsWith("slot ")) continue;
       const own = roles.get(name) ?? new Set();
       roles.set(name, own.add(address.slice(name.length + 1)));
     }
