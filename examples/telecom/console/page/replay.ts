@@ -30,7 +30,7 @@ export interface Replay {
 export const TRACE_LIMIT: number = 200 * 1024 * 1024;
 const BUCKETS = 240;
 const TIERS = ["edge", "core", "cloud"];
-const CHATTER = new Set(["heartbeat", "$stats", "$reply", "peerStatus"]);
+const CHATTER = new Set(["heartbeat", "$stats", "$reply", "peerStatus", "load"]);
 const CRASHES = new Set(["crash", "exit", "$crash", "lost disk", "thread"]);
 
 /** Reads a trace file. @throws {SyntaxError} with a sentence that says what is wrong with it */
