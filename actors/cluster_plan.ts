@@ -174,7 +174,8 @@ class Planner {
     const { name } = node;
     const durable: RolePlan[] = [];
     if (node.participant) durable.push(this.#participant(name));
-    if (node.coordinator) durable.push(this.#coordinator(name));
+    const coordinators = node.coordinator ? [this.#coordinator(name)] : [];
+    durable.push(...coordinators);
     durable.push(...this.#configuration?.replica(name) ?? []);
     const gateways = node.gateway ? [this.#gateway(name)] : [];
     const helpers = nodeOf(this.#detector) === name ? [this.#deadlockDetector()] : [];
@@ -189,6 +190,7 @@ class Planner {
       monitor: monitor.spec.address,
       gateways: addresses(gateways),
       peers: peers.map((peer) => `${peer}/node`),
+      coordinators: addresses(coordinators),
       informs: node.coordinator ? this.#reachable(name, Object.values(this.#gateways)) : [],
       completeMs: COMPLETE_MS,
       connectMs: CONNECT_MS,

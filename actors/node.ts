@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly gateways: readonly string[];
   /** Nodes that a link leads to. */
   readonly peers: readonly string[];
+  /** Those of its roles whose load gateways want to know. */
+  readonly coordinators: readonly string[];
   /** Gateways that choose among coordinators by load; asked for by core nodes. */
   readonly informs: readonly string[];
   /** How long requests under way are waited for at a stop. */
@@ -299,7 +301,7 @@ class NodeActor implements Role {
     const { clock, timers } = this.services;
     if (!this.#optimising || this.config.informs.length === 0) return;
     timers.set(clock.now() + LOAD_MS, () => this.#informLoad());
-    for (const coordinator of this.config.durable) {
+    for (const coordinator of this.config.coordinators) {
       this.services.ask(coordinator, "load", null, LOAD_MS).then((open) => {
         for (const gateway of this.config.informs) {
           this.services.send(gateway, "load", { coordinator, open });

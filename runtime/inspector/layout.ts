@@ -235,7 +235,8 @@ function inner({ width, height }: { width: number; height: number }): Partial<El
     layoutOptions: {
       "elk.padding": `[top=${height + PAD},left=${PAD},bottom=${PAD},right=${PAD}]`,
       "elk.nodeSize.constraints": "MINIMUM_SIZE",
-      "elk.nodeSize.minimum": `(${width},${height})`,
+      // The kernel draws to the right and turns the picture at the end, but not this.
+      "elk.nodeSize.minimum": `(${height},${width})`,
     },
   };
 }

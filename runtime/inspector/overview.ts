@@ -20,6 +20,7 @@ export class Overview implements Disposable {
   #tree: readonly TreeRole[] = [];
   #version = 0;
   #watchers = 0;
+  #looking = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Of the roles of a hub. */
@@ -32,7 +33,8 @@ export class Overview implements Disposable {
 
   /** A page is there: from now on the roles are asked. Dispose of what is returned when it leaves. */
   watch(): Disposable {
-    if (this.#watchers++ === 0) void this.#look();
+    this.#watchers++;
+    void this.#look();
     let here = true;
     return {
       [Symbol.dispose]: () => {
@@ -42,7 +44,11 @@ export class Overview implements Disposable {
     };
   }
 
+  /** One look at a time, whoever comes and goes meanwhile. */
   async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    clearTimeout(this.#timer);
     const roles = await Promise.all(
       this.hub.roles().map(async ({ address, incarnation }) => {
         // One that hangs has no machines to tell of; it is there all the same.
@@ -55,6 +61,7 @@ export class Overview implements Disposable {
       this.#tree = roles;
       this.#version++;
     }
+    this.#looking = false;
     if (this.#watchers > 0) this.#timer = setTimeout(() => void this.#look(), PERIOD_MS);
   }
 
@@ -64,9 +71,12 @@ export class Overview implements Disposable {
     if (definition === undefined) {
       return { role, machine, problem: "Nothing is known of this machine", anywhere: [] };
     }
-    let drawn = this.#charts.get(definition);
-    if (drawn === undefined) this.#charts.set(definition, drawn = this.#draw(definition));
-    return { role, machine, ...await drawn };
+    // Who asked has left: no thread is begun for nobody.
+    if (this.#watchers === 0) return { role, machine, problem: "Nobody is here", anywhere: [] };
+    const drawn = await this.#charts.getOrInsertComputed(definition, () => this.#draw(definition));
+    // It may have been given up because the last page left.
+    if (drawn.problem !== undefined) this.#charts.delete(definition);
+    return { role, machine, ...drawn };
   }
 
   async #draw(definition: string): Promise<Omit<ShownChart, "role" | "machine">> {

@@ -27,7 +27,7 @@ export interface InspectorOptions {
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/;
 const TICK_MS = 100;
-const CLIENTS_LIMIT = 32;
+const CLIENTS_LIMIT = 64;
 /** Bytes that may wait in a socket. */
 const MOST_BUFFERED = 1024 * 1024;
 const PATIENCE_MS = 10_000;
@@ -43,6 +43,7 @@ interface Client extends Disposable {
 export class InspectorServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #overview: Overview;
+  readonly #sockets = new Set<WebSocket>();
   readonly #clients = new Map<WebSocket, Client>();
   readonly #stuck = new Map<WebSocket, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -102,17 +103,18 @@ export class InspectorServer implements AsyncDisposable {
     if (token !== undefined && !same(searchParams.get("token") ?? "", token)) {
       return refused(401, "The token is missing or wrong: it is in the link printed at the start");
     }
-    if (this.#clients.size >= CLIENTS_LIMIT) {
-      return refused(503, `${CLIENTS_LIMIT} clients are connected: close one`);
-    }
     const { socket, response } = Deno.upgradeWebSocket(request);
-    this.#welcome(socket, pathname === "/ws");
+    if (this.#sockets.size >= CLIENTS_LIMIT) {
+      // A page is told the reason of a close, but not what an upgrade was answered with.
+      socket.onopen = () => socket.close(1013, `${CLIENTS_LIMIT} clients are connected: close one`);
+    } else this.#welcome(socket, pathname === "/ws");
     return response;
   }
 
   #welcome(socket: WebSocket, stately: boolean): void {
     const hasRoom = () =>
       socket.readyState === WebSocket.OPEN && socket.bufferedAmount < MOST_BUFFERED;
+    this.#sockets.add(socket);
     socket.onopen = () => {
       this.#clients.set(
         socket,
@@ -171,6 +173,7 @@ export class InspectorServer implements AsyncDisposable {
   #leave(socket: WebSocket): void {
     this.#clients.get(socket)?.[Symbol.dispose]();
     this.#clients.delete(socket);
+    this.#sockets.delete(socket);
     this.#stuck.delete(socket);
     if (this.#clients.size > 0) return;
     clearInterval(this.#timer);

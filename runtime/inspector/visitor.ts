@@ -12,8 +12,10 @@ import type { FromPage, LogLevel, ShownChart, ShownInstance, ToPage } from "./pa
 
 /** Most instances that are listed. */
 const MOST_LISTED = 1000;
-/** Most records of one kind that one message to the page has. */
+/** Most records of what is open that one message to the page has. */
 const MOST_TOLD = 200;
+/** Most lines of the log: ten messages come a second, and nobody reads more. */
+const MOST_LOGGED = 40;
 const LIST_MS = 500;
 /** What the log tells of unless it is to tell everything. */
 const EVENTS: readonly Kind[] = ["roleStarted", "roleEnded", "dead", "lost"];
@@ -167,12 +169,12 @@ export class Visitor implements Disposable {
     this.#logAttachment = this.hub.attach({ ...kinds, ...roles }, (records, dropped) => {
       this.#skipped += dropped;
       // The latest are shown; of what is not, the number.
-      const room = records.slice(-MOST_TOLD);
+      const room = records.slice(-MOST_LOGGED);
       this.#skipped += records.length - room.length;
       this.#log.push(...room);
-      if (this.#log.length <= MOST_TOLD) return;
-      this.#skipped += this.#log.length - MOST_TOLD;
-      this.#log = this.#log.slice(-MOST_TOLD);
+      if (this.#log.length <= MOST_LOGGED) return;
+      this.#skipped += this.#log.length - MOST_LOGGED;
+      this.#log = this.#log.slice(-MOST_LOGGED);
     });
   }
 

@@ -12,6 +12,7 @@ const CONFIG: NodeConfig = {
   gateways: [],
   monitor: "n/monitor",
   peers: [],
+  coordinators: [],
   informs: [],
   completeMs: 100,
   connectMs: 100,

@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   commit: async () => (await import("./commit.ts")).commit,
   inspect: async () => (await import("./inspect.ts")).inspect,
   console: async () => (await import("./console.ts")).console,
+  page: async () => (await import("./page.ts")).page,
   edge: async () => (await import("./edge.ts")).edge,
   start: async () => (await import("./start.ts")).start,
   mailbox: async () => (await import("./mailbox.ts")).mailbox,

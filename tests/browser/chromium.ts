@@ -74,6 +74,11 @@ export function browserTest(name: string, test: (browser: Browser) => Promise<vo
 export class Browser implements AsyncDisposable {
   private constructor(private readonly chromium: Chromium) {}
 
+  /** Whether one is installed. */
+  static get installed(): boolean {
+    return PROGRAM !== undefined;
+  }
+
   /** Starts one. @throws {Error} if none is installed, or it does not start */
   static async launch(): Promise<Browser> {
     if (PROGRAM === undefined) {
@@ -82,8 +87,12 @@ export class Browser implements AsyncDisposable {
     return new Browser(await chromium.launch({ executablePath: PROGRAM, args: ARGS }));
   }
 
-  /** Opens a page, with a memory of its own, and goes there. */
-  async open(url: string, look: Look = {}): Promise<Page> {
+  /**
+   * Opens a page, with a memory of its own, and goes there.
+   *
+   * @param script run in the page before its own
+   */
+  async open(url: string, look: Look = {}, script?: string): Promise<Page> {
     const { mobile = false } = look;
     const context = await this.chromium.newContext({
       isMobile: mobile,
@@ -91,6 +100,7 @@ export class Browser implements AsyncDisposable {
       deviceScaleFactor: mobile ? 2 : 1,
     });
     context.setDefaultTimeout(PATIENCE_MS);
+    if (script !== undefined) await context.addInitScript(script);
     const page = new Page(await context.newPage());
     await page.look(look);
     await page.goto(url);

@@ -30,6 +30,12 @@ const ticketMachine = setup({
   },
 });
 
+/** An event for a ticket. */
+interface Order {
+  readonly key: string;
+  readonly event: "renew" | "use" | "check";
+}
+
 /** Keeps tickets; told `{ key, event }`, it steps one, and begins it if there is none. */
 export const tickets = defineRole<{ readonly count: number }>({
   name: "tickets",
@@ -42,7 +48,7 @@ export const tickets = defineRole<{ readonly count: number }>({
       observe: () => services.observe(),
     });
     const accepts = () => true;
-    const step = ({ key, event }: { readonly key: string; readonly event: "renew" }) => {
+    const step = ({ key, event }: Order) => {
       const instance = instances.get(key) ?? instances.create(key, undefined, null);
       instances.step(instance, { type: event });
     };
@@ -54,21 +60,23 @@ export const tickets = defineRole<{ readonly count: number }>({
       messages: {
         step: {
           accepts,
-          handle: (body: { readonly key: string; readonly event: "renew" }, envelope) => {
+          handle: (body: Order, envelope) => {
             step(body);
             services.reply(envelope, instances.size);
           },
         },
-        /** Steps all of them, over and over: a busy role. */
+        /** Steps some of them every so often, all in turn: a busy role. */
         churn: {
           accepts,
-          handle: () => {
+          handle: ({ some, everyMs }: { readonly some: number; readonly everyMs: number }) => {
+            let next = 0;
             const turn = () => {
-              for (const { key, state: _ } of [...instances].slice(0, 50)) {
-                step({ key, event: "check" as "renew" });
+              for (let i = 0; i < some; i++) {
+                const key = `ticket-${next++ % count}`;
+                step({ key, event: "check" });
                 step({ key, event: "renew" });
               }
-              services.timers.set(services.clock.now() + 10, turn);
+              services.timers.set(services.clock.now() + everyMs, turn);
             };
             turn();
           },

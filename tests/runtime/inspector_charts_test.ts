@@ -4,7 +4,7 @@ import { createMachine, setup } from "xstate";
 import { chartOf } from "../../runtime/inspector/chart.ts";
 import { chartMermaid } from "../../runtime/inspector/chart_mermaid.ts";
 import { chartSvg } from "../../runtime/inspector/chart_svg.ts";
-import { Layouter } from "../../runtime/inspector/layout.ts";
+import { FONT, Layouter } from "../../runtime/inspector/layout.ts";
 import { CHARTS, drawings } from "../../tools/charts.ts";
 import { inspectorPage } from "../../tools/inspector_page.ts";
 
@@ -67,6 +67,23 @@ Deno.test("chart: everything has a place, inside of what it is part of", async (
   assertEquals(placed.starts.length, 2);
   const svg = chartSvg(placed);
   for (const path of boxes.keys()) assert(svg.includes(`data-state="${path}"`), path);
+});
+
+Deno.test("chart: a state is as wide as what is written in it, with states in it or without", async () => {
+  using layouter = new Layouter();
+  const event = "anEventWithANameThatIsRatherLong";
+  const on = { [event]: { actions: "remember" } };
+  const wide = createMachine({
+    id: "wide",
+    initial: "outer",
+    states: { outer: { on, initial: "a", states: { a: {} } }, leaf: { on } },
+  });
+  const { states } = await layouter.place(chartOf(wide));
+  for (const { path, lines, box } of states) {
+    const longest = Math.max(0, ...lines.map((line) => line.length));
+    assert(box.width > longest * FONT.line * 0.6, `${path}: ${lines} in ${box.width} px`);
+  }
+  assert(states[0]!.lines[0]!.includes(event));
 });
 
 Deno.test("chart: a name cannot bring markup into a page", async () => {

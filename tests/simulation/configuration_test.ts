@@ -39,6 +39,15 @@ async function executed(world: World): Promise<readonly (number | undefined)[]> 
   return [...new Set((await roster(world)).replicas.map(({ executed }) => executed))];
 }
 
+/** Messages that were not understood, as `role: deadLetters`. */
+async function misunderstood(world: World): Promise<readonly string[]> {
+  const stats = await world.system.until(world.cluster.stats());
+  return Object.entries(stats).flatMap(([address, figures]) => {
+    const { deadLetters = {} } = figures as { readonly deadLetters?: Record<string, number> };
+    return deadLetters["unknownType"] === undefined ? [] : [address];
+  });
+}
+
 for (const profile of ["carrier", "carrier-small", "reference"]) {
   Deno.test(`${profile}: its group orders, all nodes hear of it, and it is quiet then`, async () => {
     const world = await begin(1, profile);
@@ -48,6 +57,7 @@ for (const profile of ["carrier", "carrier-small", "reference"]) {
     await world.system.advance(4000);
     const { configuration, replicas } = await roster(world);
     assertEquals(configuration.settings, { maxConcurrentTransactions: 7 });
+    assertEquals(await misunderstood(world), []);
     assertEquals(replicas.length, { carrier: 4, "carrier-small": 7, reference: 5 }[profile]);
     assertEquals(Object.keys(configuration.logs).length, configuration.coordinators.length);
     assertEquals(await epochs(world), [configuration.epoch]);

@@ -299,6 +299,7 @@ class Meddler {
       gateways: [b],
       monitor: c,
       peers: [],
+      coordinators: [],
       informs: [],
       completeMs: 1500,
       connectMs: 3000,

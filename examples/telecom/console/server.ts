@@ -44,7 +44,7 @@ const SAMPLE_MS = 1000;
 const LOOK_MS = 100;
 /** How long figures are still taken when the last page has left, in case it comes back. */
 const LINGER_MS = 60_000;
-const VISITORS_LIMIT = 32;
+const VISITORS_LIMIT = 64;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 const files = new PageFiles(import.meta.url, {
@@ -189,10 +189,12 @@ export class ConsoleServer implements AsyncDisposable {
     if (origin !== null && URL.parse(origin)?.host !== host) {
       return refused(403, `Pages of ${origin} may not connect to this console`);
     }
-    if (this.#visitors.size >= VISITORS_LIMIT) {
-      return refused(503, `${VISITORS_LIMIT} pages are connected: close one`);
-    }
     const { socket, response } = Deno.upgradeWebSocket(request);
+    if (this.#visitors.size >= VISITORS_LIMIT) {
+      // A page is told the reason of a close, but not what an upgrade was answered with.
+      socket.onopen = () => socket.close(1013, `${VISITORS_LIMIT} pages are connected: close one`);
+      return response;
+    }
     const visitor = new Visitor(socket, this.#desk);
     this.#visitors.add(visitor);
     socket.onopen = () => this.#attend();

@@ -7,7 +7,7 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { InspectionRecord } from "../../inspection/records.ts";
 import type { ShownChart, ShownInstance } from "../page_protocol.ts";
 
@@ -72,17 +72,32 @@ function within(path: string, outer: string): boolean {
   return path === outer || path.startsWith(`${outer}.`);
 }
 
+/** Puts the drawing into its frame: as a whole, or as large as it can be read. */
+function useDrawing(
+  frame: { readonly current: HTMLDivElement | null },
+  drawing: string | undefined,
+  whole: boolean,
+): void {
+  useLayoutEffect(() => {
+    // The server has drawn it and escaped every text in it.
+    if (frame.current !== null) frame.current.innerHTML = drawing ?? "";
+  }, [drawing]);
+  useLayoutEffect(() => {
+    const svg = frame.current?.querySelector("svg");
+    if (svg === null || svg === undefined) return;
+    // Smaller than this it cannot be read: then it scrolls.
+    svg.style.minWidth = whole ? "" : `${LEAST_SCALE * svg.viewBox.baseVal.width}px`;
+    svg.style.maxHeight = whole ? "62vh" : "";
+    const begin = svg.querySelector<SVGElement>(".state.active > .box, .start .dot");
+    reveal(frame.current, begin ?? undefined);
+  }, [drawing, whole]);
+}
+
 /** The chart. */
 export function StateChart({ chart, census, instance, steps }: Props): JSX.Element {
   const frame = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    if (frame.current === null) return;
-    // The server has drawn it and escaped every text in it.
-    frame.current.innerHTML = chart.svg ?? "";
-    const svg = frame.current.querySelector("svg");
-    // Smaller than this it cannot be read: then it scrolls.
-    if (svg !== null) svg.style.minWidth = `${LEAST_SCALE * svg.viewBox.baseVal.width}px`;
-  }, [chart.svg]);
+  const [whole, setWhole] = useState(false);
+  useDrawing(frame, chart.svg, whole);
   useEffect(() => {
     const active = activeOf(instance);
     let deepest: SVGElement | undefined;
@@ -121,6 +136,17 @@ export function StateChart({ chart, census, instance, steps }: Props): JSX.Eleme
   return (
     <figure class="statechart">
       {chart.problem !== undefined && <p class="note">No chart: {chart.problem}</p>}
+      {chart.problem === undefined && (
+        <button
+          type="button"
+          class="whole"
+          aria-pressed={whole}
+          title="The whole chart at once"
+          onClick={() => setWhole(!whole)}
+        >
+          Whole chart
+        </button>
+      )}
       <div class="drawing" ref={frame} tabIndex={0} role="group" aria-label="Statechart" />
       {chart.anywhere.length > 0 && (
         <figcaption>In every state: {chart.anywhere.join(" · ")}</figcaption>

@@ -16,7 +16,7 @@ import type {
   TreeRole,
 } from "../page_protocol.ts";
 
-const LOG_KEPT = 500;
+const LOG_KEPT = 300;
 const STEPS_KEPT = 100;
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 5000;

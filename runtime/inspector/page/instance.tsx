@@ -67,7 +67,9 @@ export function Instance({ instance, steps, ahead, close }: Props): JSX.Element 
         </dd>
       </dl>
       <h3>Context</h3>
-      <pre class="context" tabIndex={0}>{contextOf(snapshot)}</pre>
+      {snapshot === undefined
+        ? <p class="note">{state === undefined ? "It ended before it could be read." : "…"}</p>
+        : <pre class="context" tabIndex={0}>{contextOf(snapshot)}</pre>}
       <h3>What it did</h3>
       {steps.length === 0
         ? <p class="note">Nothing since it was opened.</p>

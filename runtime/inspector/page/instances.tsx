@@ -53,12 +53,20 @@ export const Instances = memo((props: Props): JSX.Element => {
 });
 
 /** Only what is seen is in the page, with a little around it. */
-function List({ instances, opened, open }: Props): JSX.Element {
+function List({ census, state, instances, opened, open }: Props): JSX.Element {
   const [top, setTop] = useState(0);
   const height = 300;
   const first = Math.max(0, Math.floor(top / ROW) - MARGIN);
   const seen = instances.slice(first, first + Math.ceil(height / ROW) + 2 * MARGIN);
-  if (instances.length === 0) return <p class="note">None is alive at the moment.</p>;
+  if (instances.length === 0) {
+    // They are counted and listed at two moments, and most live for less than what is between.
+    const short = state === undefined && (census?.alive ?? 0) > 0;
+    return (
+      <p class="note">
+        {short ? "They end before they can be listed." : "None is alive at the moment."}
+      </p>
+    );
+  }
   return (
     <div class="list" onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
       <svg class="room" width="1" height={instances.length * ROW} aria-hidden="true" />

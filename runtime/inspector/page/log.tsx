@@ -67,6 +67,30 @@ interface ListProps {
   readonly roles?: boolean;
 }
 
+const keys = new WeakMap<InspectionRecord, number>();
+let lines = 0;
+
+/** The same for a record as long as it is there, wherever it moves. */
+function keyOf(record: InspectionRecord): number {
+  const known = keys.get(record) ?? ++lines;
+  keys.set(record, known);
+  return known;
+}
+
+const Line = memo(({ record, roles }: {
+  readonly record: InspectionRecord;
+  readonly roles: boolean;
+}): JSX.Element => (
+  <li class={record.kind}>
+    <time>{clock(record.at)}</time>
+    <b>{WORDS[record.kind]}</b>
+    {roles && <span class="where">{record.role}</span>}
+    {roles && "about" in record && record.about !== undefined &&
+      <span class="about" title={record.about}>…{record.about.slice(-12)}</span>}
+    <span class="what">{told(record)}</span>
+  </li>
+));
+
 /** Records as a list that stays at its end. */
 export const Records = memo(({ records, roles = false }: ListProps): JSX.Element => {
   const list = useRef<HTMLOListElement>(null);
@@ -84,16 +108,7 @@ export const Records = memo(({ records, roles = false }: ListProps): JSX.Element
         following.current = scrollHeight - scrollTop - clientHeight < 20;
       }}
     >
-      {records.map((record, i) => (
-        <li key={`${record.at} ${i}`} class={record.kind}>
-          <time>{clock(record.at)}</time>
-          <b>{WORDS[record.kind]}</b>
-          {roles && <span class="where">{record.role}</span>}
-          {roles && "about" in record && record.about !== undefined &&
-            <span class="about" title={record.about}>…{record.about.slice(-12)}</span>}
-          <span class="what">{told(record)}</span>
-        </li>
-      ))}
+      {records.map((record) => <Line key={keyOf(record)} record={record} roles={roles} />)}
     </ol>
   );
 });

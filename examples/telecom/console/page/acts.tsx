@@ -6,6 +6,7 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { ComponentChildren, JSX } from "preact";
+import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
 import type { LinkState, Topology } from "../protocol.ts";
 import { Faults, Load } from "./faults.tsx";
@@ -33,7 +34,7 @@ export interface PanelProps {
 }
 
 /** The panels, one at a time. */
-export function Acts(props: PanelProps): JSX.Element {
+export const Acts = memo(function Acts(props: PanelProps): JSX.Element {
   const { faults } = props.topology;
   const tabs = faults ? ["Transactions", "Faults", "Load"] : ["Transactions"];
   const [tab, setTab] = useState("Transactions");
@@ -74,7 +75,7 @@ export function Acts(props: PanelProps): JSX.Element {
       )}
     </section>
   );
-}
+});
 
 /** Remembers what came of an act, and says so while it is under way. */
 export function useOutcome(): [

@@ -6,9 +6,9 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useCallback, useMemo, useState } from "preact/hooks";
 import type { Sample, State, Story } from "../protocol.ts";
-import { Acts, TokenForm } from "./acts.tsx";
+import { type Act, Acts, TokenForm } from "./acts.tsx";
 import type { Connection, Known } from "./connection.ts";
 import { Details } from "./details.tsx";
 import { Log } from "./log.tsx";
@@ -40,17 +40,20 @@ export function Board(props: BoardProps): JSX.Element {
   const { known: { operator, problem }, state, latest, connection, replay, children } = props;
   const [selected, setSelected] = useState<string | undefined>(undefined);
   const [told, setTold] = useState<Told | undefined>(undefined);
-  const open = (transaction: string) => {
+  const open = useCallback((transaction: string) => {
     if (replay !== undefined) return setTold({ story: replay.story(transaction) });
     setTold({});
     connection.story(transaction).then(
       (story) => setTold({ story: story as Story }),
       (error: Error) => setTold({ problem: error.message }),
     );
-  };
+  }, [connection, replay]);
+  const act = useCallback<Act>((method, params) => connection.act(method, params), [connection]);
   const live = replay === undefined;
-  const seen = { state, latest, selected, select: setSelected };
-  const instantOf = live ? timeOf : (at: number) => amountOf(at);
+  const { topology, down, links, samples } = state;
+  // A line of the log changes nothing but the log.
+  const view = useMemo(() => ({ ...state, log: [] }), [topology, down, links, samples]);
+  const seen = { state: view, latest, selected, select: setSelected };
   return (
     <main>
       {children}
@@ -60,33 +63,37 @@ export function Board(props: BoardProps): JSX.Element {
         </section>
         {live && (operator === undefined
           ? <TokenForm problem={problem} authorize={(token) => connection.authorize(token)} />
-          : (
-            <Acts
-              topology={state.topology}
-              down={state.down}
-              links={state.links}
-              act={(method, params) => connection.act(method, params)}
-              open={open}
-            />
-          ))}
+          : <Acts {...{ topology, down, links, act, open }} />)}
       </div>
       <div class="right">
         {selected !== undefined && (
           <Details
             name={selected}
-            {...seen}
+            state={state}
+            latest={latest}
             close={() => setSelected(undefined)}
           />
         )}
-        {replay === undefined ? <Figures {...seen} /> : <Past {...seen} replay={replay} />}
+        {replay === undefined
+          ? (
+            <section class="panel" aria-label="Telemetry">
+              <Charts {...seen} instantOf={timeOf} live />
+            </section>
+          )
+          : <Past {...seen} replay={replay} />}
+        <Log
+          state={state}
+          readable={operator !== undefined || !live}
+          open={open}
+          instantOf={live ? timeOf : amountOf}
+          {...(live && operator !== undefined ? { capture: () => connection.capture() } : {})}
+        />
       </div>
-      <Log
-        state={state}
-        readable={operator !== undefined || !live}
-        open={open}
-        instantOf={instantOf}
-        {...(live && operator !== undefined ? { capture: () => connection.capture() } : {})}
-      />
+      {live && (
+        <section class="panel" aria-label="Nodes">
+          <NodeTable {...seen} />
+        </section>
+      )}
       {told !== undefined && (
         <StoryDialog
           story={told.story}
@@ -103,19 +110,6 @@ interface Seen {
   readonly latest: Sample | undefined;
   readonly selected: string | undefined;
   readonly select: (node: string | undefined) => void;
-}
-
-function Figures(seen: Seen): JSX.Element {
-  return (
-    <>
-      <section class="panel" aria-label="Telemetry">
-        <Charts {...seen} instantOf={timeOf} live />
-      </section>
-      <section class="panel" aria-label="Nodes">
-        <NodeTable {...seen} />
-      </section>
-    </>
-  );
 }
 
 /** A path of the checker has no time that could be charted: it is one diagram. */

@@ -14,6 +14,8 @@ export type Link = "connecting" | "live" | "lost";
 /** What the page knows. */
 export interface Known {
   readonly link: Link;
+  /** Why the socket was closed, if that was said. */
+  readonly reason: string;
   /** Undefined until the first welcome. */
   readonly state: State | undefined;
   /** The latest second, with all its details. */
@@ -31,12 +33,15 @@ interface Waiting {
 
 /** Where the token is kept: for this tab, until it is closed. */
 const TOKEN_KEY = "trunkline-token";
+/** Lines of the log are shown at most so often. */
+const LOG_PAUSE_MS = 100;
 const FIRST_RETRY_MS = 300, MOST_RETRY_MS = 5000;
 
 /** Follows the cluster. */
 export class Connection {
   known: Known = {
     link: "connecting",
+    reason: "",
     state: undefined,
     latest: undefined,
     operator: undefined,
@@ -50,7 +55,9 @@ export class Connection {
   #token: string | undefined;
   #ids = 0;
   #retryMs = FIRST_RETRY_MS;
-  #telling = false;
+  #telling: ReturnType<typeof setTimeout> | undefined;
+  /** When the listeners are told next. */
+  #due = Infinity;
 
   constructor(private readonly url: string) {
     this.#token = takeToken();
@@ -104,12 +111,12 @@ export class Connection {
     const socket = this.#socket = new WebSocket(this.url);
     socket.onopen = () => this.#hello();
     socket.onmessage = ({ data }) => this.#take(JSON.parse(data) as FromServer);
-    socket.onclose = () => {
+    socket.onclose = ({ reason }) => {
       for (const { reject } of this.#waiting.values()) {
         reject(new Error("The connection was lost: it may have been done"));
       }
       this.#waiting.clear();
-      this.#know({ link: "lost" });
+      this.#know({ link: "lost", reason });
       setTimeout(() => this.#connect(), this.#retryMs);
       this.#retryMs = Math.min(MOST_RETRY_MS, this.#retryMs * 2);
     };
@@ -165,19 +172,21 @@ export class Connection {
       case "log":
         return this.#know({
           state: { ...state, log: more<LogEntry>(state.log, change.entries, LOG_KEPT) },
-        });
+        }, LOG_PAUSE_MS);
     }
   }
 
-  #know(news: Partial<Known>): void {
+  /** Tells of all that comes at the same time at once; lines of the log may wait for others. */
+  #know(news: Partial<Known>, pauseMs = 0): void {
     this.known = { ...this.known, ...news };
-    if (this.#telling) return;
-    this.#telling = true;
-    // Once for all that comes at the same time.
-    setTimeout(() => {
-      this.#telling = false;
+    const due = performance.now() + pauseMs;
+    if (this.#due <= due) return;
+    clearTimeout(this.#telling);
+    this.#due = due;
+    this.#telling = setTimeout(() => {
+      this.#due = Infinity;
       for (const listener of this.#listeners) listener();
-    }, 0);
+    }, pauseMs);
   }
 }
 

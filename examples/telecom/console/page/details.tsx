@@ -7,7 +7,7 @@
 /// <reference lib="dom" />
 import type { JSX } from "preact";
 import type { LogEntry, RoleSample, Sample, State } from "../protocol.ts";
-import { LogLine } from "./log.tsx";
+import { keyOf, LogLine } from "./log.tsx";
 import { amountOf, counted, nodeName } from "./words.ts";
 
 const LINES = 20;
@@ -55,8 +55,8 @@ export function Details({ name, state, latest, close }: {
       </p>
       <h3>Log</h3>
       <ol class="log short">
-        {said.slice(-LINES).reverse().map((entry: LogEntry, index) => (
-          <LogLine key={said.length - index} entry={entry} />
+        {said.slice(-LINES).reverse().map((entry: LogEntry) => (
+          <LogLine key={keyOf(entry)} entry={entry} />
         ))}
       </ol>
       {said.length === 0 && <p class="empty">Nothing about it yet.</p>}

@@ -6,6 +6,7 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { JSX } from "preact";
+import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
 import type { LogEntry, LogKind, State } from "../protocol.ts";
 import { nodeName, timeOf } from "./words.ts";
@@ -64,9 +65,9 @@ export function Log({ state, readable, open, capture, instantOf }: {
         <p class="empty">{state.log.length === 0 ? "Nothing yet." : "No line fits the filters."}</p>
       )}
       <ol class="log" tabindex={0} aria-label="Lines, the latest first">
-        {found.slice(-SHOWN).reverse().map((entry, index) => (
+        {found.slice(-SHOWN).reverse().map((entry) => (
           <LogLine
-            key={found.length - index}
+            key={keyOf(entry)}
             entry={entry}
             open={open}
             instantOf={instantOf}
@@ -143,8 +144,18 @@ function contains({ who, text, transaction = "" }: LogEntry, words: string): boo
   return words.toLowerCase().split(/\s+/).every((word) => line.includes(word));
 }
 
+const keys = new WeakMap<LogEntry, number>();
+let lines = 0;
+
+/** The same for a line as long as it is there, wherever it moves. */
+export function keyOf(entry: LogEntry): number {
+  const known = keys.get(entry) ?? ++lines;
+  keys.set(entry, known);
+  return known;
+}
+
 /** One line. */
-export function LogLine({ entry, open, instantOf = timeOf }: {
+export const LogLine = memo(function LogLine({ entry, open, instantOf = timeOf }: {
   readonly entry: LogEntry;
   readonly open?: Open;
   readonly instantOf?: (at: number) => string;
@@ -167,4 +178,4 @@ export function LogLine({ entry, open, instantOf = timeOf }: {
       )}
     </li>
   );
-}
+});

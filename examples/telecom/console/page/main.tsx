@@ -31,7 +31,11 @@ function App({ connection }: { readonly connection: Connection }): JSX.Element {
   if (state === undefined) {
     return (
       <p class="boot" role="status">
-        {known.link === "lost" ? "The cluster does not answer; trying again…" : "Connecting…"}
+        {known.link === "connecting"
+          ? "Connecting…"
+          : known.reason === ""
+          ? "The cluster does not answer; trying again…"
+          : `Refused: ${known.reason}. Trying again…`}
       </p>
     );
   }
@@ -45,7 +49,14 @@ function App({ connection }: { readonly connection: Connection }): JSX.Element {
         leave={() => connection.authorize(undefined)}
         opened={opened}
       />
-      <Board known={known} state={state} latest={latest} connection={connection} replay={replay}>
+      <Board
+        key={replay?.title}
+        known={known}
+        state={state}
+        latest={latest}
+        connection={connection}
+        replay={replay}
+      >
         {problem !== undefined && (
           <p class="outcome failure wide" role="alert">
             {problem}

@@ -30,7 +30,7 @@ export interface Replay {
 export const TRACE_LIMIT: number = 200 * 1024 * 1024;
 const BUCKETS = 240;
 const TIERS = ["edge", "core", "cloud"];
-const CHATTER = new Set(["heartbeat", "$stats", "$reply", "peerStatus"]);
+const CHATTER = new Set(["heartbeat", "$stats", "$reply", "peerStatus", "load"]);
 const CRASHES = new Set(["crash", "exit", "$crash", "lost disk", "thread"]);
 
 /** Reads a trace file. @throws {SyntaxError} with a sentence that says what is wrong with it */
@@ -90,7 +90,8 @@ function nodesOf({ events }: Trace): NodeInfo[] {
   for (const { from, to } of events) {
     for (const address of from === "fault" ? [] : [from, to]) {
       const name = nodeName(address);
-      if (name === "" || name === "main") continue;
+      // A frame of a life that is over comes from a slot of the switchboard.
+      if (name === "" || name === "main" || name.startsWith("slot ")) continue;
       const own = roles.get(name) ?? new Set();
       roles.set(name, own.add(address.slice(name.length + 1)));
     }

@@ -11,7 +11,9 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Story, StoryStep } from "../protocol.ts";
 import { type Drawn, rowsOf } from "./rows.ts";
 
-const LANE = 150, ROW = 24, HEAD = 44, GUTTER = 74;
+const ROW = 24, HEAD = 44, GUTTER = 74;
+/** Width of a lane: what the window gives it, within reason. */
+const WIDEST_LANE = 150, NARROWEST_LANE = 96;
 
 /** Shows a story over the page, until it is closed. */
 export function StoryDialog({ story, problem, close }: {
@@ -54,17 +56,27 @@ export function StoryDialog({ story, problem, close }: {
 export function Sequence({ story }: { readonly story: Story }): JSX.Element {
   const { lanes, steps } = story;
   const { rows, count } = rowsOf(steps);
-  const x = (lane: string) => GUTTER + LANE * (lanes.indexOf(lane) + 0.5);
+  const room = Math.floor((innerWidth - GUTTER - 60) / lanes.length);
+  const lane = Math.max(NARROWEST_LANE, Math.min(WIDEST_LANE, room));
+  const x = (name: string) => GUTTER + lane * (lanes.indexOf(name) + 0.5);
   const y = (row: number) => HEAD + ROW * (row + 0.75);
-  const width = GUTTER + LANE * lanes.length, height = HEAD + ROW * (count + 1);
+  const width = GUTTER + lane * lanes.length, height = HEAD + ROW * (count + 1);
   const times = new Map<number, number>();
   for (const { step, row, endRow } of rows) {
     times.set(row, Math.min(times.get(row) ?? step.at, step.at));
     const end = step.what === "message" ? step.arrived : step.what === "record" && step.durable;
     if (endRow !== undefined && typeof end === "number") times.set(endRow, end);
   }
+  // Where there is no room for all lanes, one begins with who speaks first.
+  const frame = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const [first] = steps;
+    if (first === undefined || frame.current === null) return;
+    const who = first.what === "message" ? first.from : first.who;
+    frame.current.scrollLeft = x(who) - GUTTER - lane / 2;
+  }, [story]);
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Diagram">
+    <div class="scroll" tabindex={0} role="region" aria-label="Diagram" ref={frame}>
       <svg
         class="sequence"
         width={width}
@@ -73,13 +85,13 @@ export function Sequence({ story }: { readonly story: Story }): JSX.Element {
         role="img"
         aria-label={describe(steps)}
       >
-        {lanes.map((lane) => {
-          const [node = "", role = ""] = lane.split("/");
+        {lanes.map((name) => {
+          const [node = "", role = ""] = name.split("/");
           return (
-            <g key={lane}>
-              <text class="lane-name" x={x(lane)} y={16}>{node}</text>
-              <text class="lane-role" x={x(lane)} y={31}>{role}</text>
-              <line class="lifeline" x1={x(lane)} x2={x(lane)} y1={HEAD - 6} y2={height} />
+            <g key={name}>
+              <text class="lane-name" x={x(name)} y={16}>{node}</text>
+              <text class="lane-role" x={x(name)} y={31}>{role}</text>
+              <line class="lifeline" x1={x(name)} x2={x(name)} y1={HEAD - 6} y2={height} />
             </g>
           );
         })}

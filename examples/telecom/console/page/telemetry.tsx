@@ -6,6 +6,7 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { JSX } from "preact";
+import { memo } from "preact/compat";
 import type { ClusterSample, NodeSample, Sample, State } from "../protocol.ts";
 import { Chart, type Series } from "./chart.tsx";
 import { amountOf } from "./words.ts";
@@ -77,11 +78,13 @@ const PLOTS: readonly Plot[] = [
 ];
 
 /** The charts. */
-export function Charts({ state: { samples, topology, down }, instantOf, live }: TelemetryProps & {
-  /** How instants are written. */
-  readonly instantOf: (at: number) => string;
-  readonly live: boolean;
-}): JSX.Element {
+export const Charts = memo(function Charts(
+  { state: { samples, topology, down }, instantOf, live }: TelemetryProps & {
+    /** How instants are written. */
+    readonly instantOf: (at: number) => string;
+    readonly live: boolean;
+  },
+): JSX.Element {
   const instants = samples.map(({ at }) => instantOf(at));
   const up = topology.nodes.length - down.length;
   const nodes: Series = {
@@ -111,7 +114,7 @@ export function Charts({ state: { samples, topology, down }, instantOf, live }: 
       />
     </div>
   );
-}
+});
 
 interface Column {
   readonly title: string;
@@ -137,7 +140,7 @@ function some(value: number): number | undefined {
 }
 
 /** A row for each node; the best of its tier is marked, where there is something to compare. */
-export function NodeTable(
+export const NodeTable = memo(function NodeTable(
   { state, latest, selected, select }: TelemetryProps & {
     readonly selected: string | undefined;
     readonly select: (node: string | undefined) => void;
@@ -186,7 +189,7 @@ export function NodeTable(
       </table>
     </div>
   );
-}
+});
 
 function bestOf(
   { topology, down }: State,

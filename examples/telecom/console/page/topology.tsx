@@ -6,6 +6,7 @@
 /** @jsxImportSource preact */
 /// <reference lib="dom" />
 import type { JSX } from "preact";
+import { memo } from "preact/compat";
 import type { NodeInfo, NodeSample, Sample, State } from "../protocol.ts";
 import {
   isUp,
@@ -28,7 +29,9 @@ export interface TopologyProps {
 }
 
 /** Draws it. */
-export function Topology({ state, latest, selected, select }: TopologyProps): JSX.Element {
+export const Topology = memo(function Topology(
+  { state, latest, selected, select }: TopologyProps,
+): JSX.Element {
   const { nodes } = state.topology;
   const places = placesOf(nodes);
   const wires = wiresOf(state.links);
@@ -53,8 +56,7 @@ export function Topology({ state, latest, selected, select }: TopologyProps): JS
             to={places.get(wire.b)!}
             dead={state.down.includes(wire.a) || state.down.includes(wire.b)}
             messages={(traffic[wire.key] ?? 0) + (traffic[`${wire.b}>${wire.a}`] ?? 0)}
-            near={selected === wire.a || selected === wire.b}
-            dimmed={selected !== undefined && selected !== wire.a && selected !== wire.b}
+            selected={selected}
           />
         ))}
       </g>
@@ -71,7 +73,7 @@ export function Topology({ state, latest, selected, select }: TopologyProps): JS
       ))}
     </svg>
   );
-}
+});
 
 function TierName({ tier, state, y }: { tier: string; state: State; y: number }): JSX.Element {
   const own = state.topology.nodes.filter((node) => node.tier === tier);
@@ -92,11 +94,10 @@ interface LinkProps {
   readonly to: Place;
   readonly dead: boolean;
   readonly messages: number;
-  readonly near: boolean;
-  readonly dimmed: boolean;
+  readonly selected: string | undefined;
 }
 
-function Link({ wire, from, to, dead, messages, near, dimmed }: LinkProps): JSX.Element {
+function Link({ wire, from, to, dead, messages, selected }: LinkProps): JSX.Element {
   const { a, b, there, back } = wire;
   const cutThere = !isUp(there), cutBack = !isUp(back);
   const cut = cutThere || cutBack;
@@ -105,9 +106,12 @@ function Link({ wire, from, to, dead, messages, near, dimmed }: LinkProps): JSX.
   if (dead || cutThere && cutBack) names.push("severed");
   else if (cut) names.push("one-way");
   if (loss > 0) names.push("lossy");
+  const near = selected === a || selected === b;
   if (near) names.push("near");
-  if (dimmed) names.push("dimmed");
+  else if (selected !== undefined) names.push("dimmed");
   const middle = middleOf(from, to);
+  // Labels of a node's links stand apart at their other ends.
+  const label = toward(selected === a ? to : from, middle);
   const delay = there?.delayMs ?? back?.delayMs ?? 0;
   // From one hair to a thread: ten times the messages are one step.
   const width = dead || messages <= 0 ? 1 : Math.min(5, 1 + Math.log10(1 + messages) * 1.2);
@@ -123,7 +127,7 @@ function Link({ wire, from, to, dead, messages, near, dimmed }: LinkProps): JSX.
         <Cut at={cutThere === cutBack ? middle : toward(cutThere ? to : from, middle)} />
       )}
       {near && !dead && (
-        <text class="link-label" x={toward(middle, near ? to : from).x} y={middle.y - 5}>
+        <text class="link-label" x={label.x} y={from.y === to.y ? middle.y - 5 : label.y}>
           {amountOf(delay, "ms")}
           {loss > 0 ? ` · −${Math.round(100 * loss)} %` : ""}
           {messages >= 1 ? ` · ${amountOf(Math.round(messages))}/s` : ""}
@@ -184,7 +188,7 @@ function Node({ node, place: { x, y }, down, sample, selected, select }: NodePro
       <Shape tier={tier} />
       <text class="node-rate" y={4}>{down ? "✕" : shortRate(rate)}</text>
       <text class="node-name" y={42}>{name}</text>
-      {down && <text class="node-down" y={56}>DOWN</text>}
+      {down && <text class="node-down" y={59}>DOWN</text>}
     </g>
   );
 }
