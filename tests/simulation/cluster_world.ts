@@ -133,7 +133,7 @@ export class World {
     let inDoubt = 0;
     for (const [address, figures] of Object.entries(stats)) {
       if (address.endsWith("/participant")) {
-        inDoubt += (figures as { inDoubt: number }).inDoubt;
+        inDoubt += (figures as { inDoubt?: number }).inDoubt ?? 0; // None before it has recovered.
       }
     }
     return inDoubt;

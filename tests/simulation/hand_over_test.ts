@@ -175,6 +175,44 @@ for (const victim of ["core-1", "core-2", "core-3"]) {
   }
 }
 
+/** Who cannot hear whom, in one direction or in both. */
+const CUTS: Readonly<Record<string, (from: string, to: string) => boolean>> = {
+  "owner and successor": (from, to) =>
+    [from, to].includes("core-1") && [from, to].includes("core-2"),
+  "the owner and all": (from, to) => [from, to].includes("core-1"),
+  "what the successor says": (from) => from === "core-2",
+  "what the owner hears": (_, to) => to === "core-1",
+};
+for (const [who, cuts] of Object.entries(CUTS)) {
+  for (const afterMs of [5, 600]) {
+    const name = `${who} are cut apart ${afterMs} ms into a hand-over, all is late and comes twice`;
+    Deno.test(`${name}: one owner, nothing lost`, async () => {
+      const world = await begin(afterMs + who.length);
+      await using _ = world.system;
+      await world.system.advance(3000);
+      world.links({ duplicate: 0.5, reorder: 0.3, jitterMs: 30 });
+      const watched = watch(world);
+      const sent = traffic(world, 80);
+      await world.system.advance(200);
+      const order = world.rpc("edge-1", "roster.handOver", { from: "core-1", to: "core-2" });
+      await world.system.advance(afterMs);
+      const { switchboard } = world.system;
+      const cut = [...switchboard.links()].filter(([from, to]) => cuts(from, to));
+      for (const [from, to] of cut) switchboard.set(from, to, { up: false });
+      await world.system.advance(5000);
+      for (const [from, to] of cut) switchboard.set(from, to, { up: true });
+      const transfers = await world.system.until(sent);
+      await world.system.until(order);
+      await world.call("edge-1", "roster.handOver", { from: "core-1", to: "core-2" });
+      await awaitOwner(world, "core-1", "core-2");
+      watched.stop();
+      world.links({ duplicate: 0, reorder: 0, jitterMs: 0 });
+      assertEquals(twoOwners(world), []);
+      await settle(world, transfers);
+    });
+  }
+}
+
 Deno.test("a log whose owner is dead is nobody's: its doubts stay until it is back", async () => {
   const world = await begin(9);
   await using _ = world.system;
