@@ -129,6 +129,19 @@ Deno.test("a new view longer than any correct one is refused before a signature 
   assertEquals(verified, 0);
 });
 
+Deno.test("who leaves one view after the other costs the others a little, not all their time", async () => {
+  await using group = await Group.start(4);
+  const { system, config } = group;
+  const liar = new Authority("test", GROUP, new Keys(config.replicas[2]!.keyring));
+  for (let view = 1; view <= 50; view++) {
+    system.tell(group.replicas[1]!, "pbft.viewChange", viewChange(liar, 2, view));
+  }
+  await system.advance(5);
+  const { refused, replica } = await group.figures(1);
+  assertEquals([refused, replica.view], [{ tooOften: 49 }, 0]);
+  assertEquals(await group.count("a", 3), "3");
+});
+
 Deno.test("evidence is on the disk: a crash loses none", async () => {
   await using group = await Group.start(4, { 2: ["voteForBoth"] });
   await group.count("a", 3);
