@@ -35,6 +35,8 @@ export class Convictions {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   /** One piece of evidence each is enough. */
   readonly #caught = new Map<number, Evidence>();
+  /** When each member has shown something last. */
+  readonly #shown = new Map<Address, number>();
   #stopped = false;
   readonly #replicas: readonly Address[];
 
@@ -98,12 +100,24 @@ export class Convictions {
     services.timers.set(services.clock.now() + TELL_MS, () => this.#tell(evidence));
   }
 
-  /** Evidence convicts whoever shows it. */
+  /** Whether a member has shown something a moment ago: to look at it takes long. */
+  #isTooOften(from: Address): boolean {
+    const now = this.parts.services.clock.now();
+    const isSoon = now - (this.#shown.get(from) ?? -Infinity) < TELL_MS / 4;
+    if (!isSoon) this.#shown.set(from, now);
+    return isSoon;
+  }
+
+  /** Evidence convicts, whoever shows it; who is convicted shows none. */
   #heard(evidence: Evidence, envelope: Envelope): void {
     let isFound = false;
+    const { from } = envelope;
+    if (this.isIsolated(from) || this.#isTooOften(from)) {
+      return this.parts.services.deadLetter("forbidden", envelope);
+    }
     try {
       if (evidence.replica === this.parts.index) return; // It knows best.
-      isFound = this.#replicas.includes(envelope.from) && this.parts.hear(evidence);
+      isFound = this.#replicas.includes(from) && this.parts.hear(evidence);
     } catch {
       // Not even the shape of evidence.
     }

@@ -216,7 +216,9 @@ class ConfigurationReplica implements Role {
   #changed(state: Configuration): void {
     this.#now = state;
     if (state.generation > this.#generation.start.generation) {
-      this.#awaitStable(state, this.#replica!.progress.executed + 1);
+      const sequence = this.#replica!.progress.executed + 1;
+      // Not in the middle of an execution, or of the installation of a state.
+      this.#soon(() => this.#awaitStable(state, sequence));
       // Those that were first to leave do not vote any more: what it has executed counts as told.
       this.#tell(this.#index, state);
     }
@@ -254,31 +256,28 @@ class ConfigurationReplica implements Role {
       this.plain.deadLetter("forbidden", envelope);
       return this.plain.fail(envelope, "forbidden");
     }
-    const { plain } = this;
-    const keys = renewedKeys(plain.store, (count) => plain.random.bytes(count));
-    this.#whenWritten(() => plain.reply(envelope, { node: plain.node, ...publicKeysOf(keys) }));
+    const { node, store, random } = this.plain;
+    const keys = publicKeysOf(renewedKeys(store, (count) => random.bytes(count)));
+    this.#whenWritten(() => this.plain.reply(envelope, { node, ...keys }));
   }
 
   /** Does something when all that was put into the store is durable. */
   #whenWritten(then: () => void): void {
-    const { timers, clock, store } = this.plain;
-    if (!store.dirty) return then();
-    timers.set(clock.now() + POLL_MS, () => this.#whenWritten(then));
+    if (!this.plain.store.dirty) return then();
+    this.#soon(() => this.#whenWritten(then), POLL_MS);
   }
 
   /** Q replicas have this state: the next group begins with it. */
   #awaitStable(start: Configuration, sequence: number): void {
-    const { timers, clock } = this.plain;
     if (start.generation <= this.#generation.start.generation) return;
     const { stable = 0 } = this.#replica?.progress ?? {};
     if (stable >= sequence) return this.#switchTo(start);
-    timers.set(clock.now() + POLL_MS, () => this.#awaitStable(start, sequence));
+    this.#soon(() => this.#awaitStable(start, sequence), POLL_MS);
   }
 
   /** One that missed the end of its group is told by f + 1 of it. */
   #noticed(notice: Notice, envelope: Envelope): void {
-    const { start } = this.#generation;
-    const { configuration } = notice;
+    const { configuration } = notice, { start } = this.#generation;
     const isNext = notice.generation === start.generation &&
       configuration.generation > start.generation;
     if (!isNext || !isProved(notice, this.#keys)) {
@@ -296,9 +295,11 @@ class ConfigurationReplica implements Role {
     const believed = believable(this.#told, start.faulty, start.epoch);
     const found = Object.values(this.#told).find((tale) => tale.digest === believed);
     if (found === undefined) return;
-    // Not in the middle of an execution.
-    const { timers, clock } = this.plain;
-    timers.set(clock.now(), () => this.#switchTo(found.configuration));
+    this.#soon(() => this.#switchTo(found.configuration));
+  }
+
+  #soon(then: () => void, ms = 0): void {
+    this.plain.timers.set(this.plain.clock.now() + ms, then);
   }
 
   #confirm(to: Address): void {
@@ -314,13 +315,16 @@ class ConfigurationReplica implements Role {
     const proved = this.#evidence;
     this.#replica.stop();
     this.#convictions?.stop();
-    this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start, proved);
-    this.#told = {};
-    plain.log("info", `${plain.address} is a member of ${groupName(start)}`);
+    // What the old group has in this batch would be found in the log of the new one.
     this.#whenWritten(() => {
-      this.#switching = false;
-      this.#begin();
-      this.serve();
+      this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start, proved);
+      this.#told = {};
+      plain.log("info", `${plain.address} is a member of ${groupName(start)}`);
+      this.#whenWritten(() => {
+        this.#switching = false;
+        this.#begin();
+        this.serve();
+      });
     });
   }
 }

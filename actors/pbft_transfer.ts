@@ -32,9 +32,8 @@ export type Fetched =
 /** Fetches states, and hands them out. */
 export class Transfer {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  /** Chunks that were right, by hash: a transfer goes on at another source. */
-  #chunks = new Map<string, Uint8Array>();
-  #wanted = "";
+  /** Chunks that were right, by hash: a transfer goes on at another source, or for a later state. */
+  readonly #chunks = new Map<string, Uint8Array>();
   /** Answers that were not what their digest says. */
   wrong = 0;
 
@@ -66,14 +65,13 @@ export class Transfer {
 
   /** Fetches a state from one replica. */
   async fetch(checkpoint: Assigned, from: number): Promise<Fetched> {
-    const key = `${checkpoint.sequence} ${checkpoint.digest}`;
-    if (this.#wanted !== key) this.#chunks.clear();
-    this.#wanted = key;
     try {
       const hashes = await this.#ask(from, "pbft.manifest", checkpoint);
       if (!isListOf(hashes, isDigest) || digestOfHashes(hashes) !== checkpoint.digest) {
         return this.#spoilt();
       }
+      const needed = new Set(hashes);
+      for (const hash of this.#chunks.keys()) if (!needed.has(hash)) this.#chunks.delete(hash);
       for (const [index, hash] of hashes.entries()) {
         if (this.#chunks.has(hash)) continue;
         const chunk = await this.#ask(from, "pbft.chunk", { ...checkpoint, index });

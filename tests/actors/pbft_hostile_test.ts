@@ -6,14 +6,16 @@ import { relayHandler, type Via } from "../../actors/configuration_relay.ts";
 import { Convictions } from "../../actors/configuration_convictions.ts";
 import { Authority } from "../../actors/pbft_authority.ts";
 import { type Evidence, isConvicting } from "../../actors/pbft_evidence.ts";
-import { type Keyring, Keys, makeKeyrings } from "../../actors/pbft_keys.ts";
+import { type Keyring, Keys, makeKeyrings, sha256 } from "../../actors/pbft_keys.ts";
 import { type Handed, pathOf } from "../../actors/pbft_parts.ts";
 import { Proofs } from "../../actors/pbft_proofs.ts";
+import { digestOfHashes } from "../../actors/pbft_service.ts";
+import { Transfer } from "../../actors/pbft_transfer.ts";
 import { newViewBytes, type NewViewWire, type ViewChangeWire } from "../../actors/pbft_wire.ts";
 import type { Configuration } from "../../protocols/configuration/mod.ts";
 import { INITIAL_DIGEST } from "../../protocols/pbft/messages.ts";
-import { encode } from "../../runtime/codec.ts";
-import type { Services } from "../../runtime/role.ts";
+import { encode, type Envelope } from "../../runtime/codec.ts";
+import { AskFailed, type Services } from "../../runtime/role.ts";
 import { seeded } from "../../runtime/random.ts";
 import { Group } from "./pbft_group.ts";
 
@@ -24,10 +26,13 @@ const GROUP = { replicas: 4, faulty: 1 };
 const WINDOW = 8;
 const INITIAL = { sequence: 0, digest: INITIAL_DIGEST };
 
-function authorities(change: (rings: Record<string, Keyring>) => void = () => {}): Authority[] {
+type Four = readonly [Authority, Authority, Authority, Authority];
+
+function authorities(change: (rings: Record<string, Keyring>) => void = () => {}): Four {
   const rings = { ...makeKeyrings(["0", "1", "2", "3"], bytes) };
   change(rings);
-  return [0, 1, 2, 3].map((it) => new Authority("test", GROUP, new Keys(rings[String(it)]!)));
+  const of = (it: string) => new Authority("test", GROUP, new Keys(rings[it]!));
+  return [of("0"), of("1"), of("2"), of("3")];
 }
 
 function viewChange(authority: Authority, from: number, view: number): ViewChangeWire {
@@ -44,12 +49,7 @@ function newView(primary: Authority, viewChanges: readonly ViewChangeWire[]): Ne
 // Proofs ------------------------------------------------------------------------------------------
 
 Deno.test("a view change shows the proof that is durable, not the one on its way to the disk", () => {
-  const [primary, second, third, judge] = authorities() as [
-    Authority,
-    Authority,
-    Authority,
-    Authority,
-  ];
+  const [primary, second, third, judge] = authorities();
   const proofs = new Proofs(third, 2);
   const prove = (view: number, leader: Authority, backup: [Authority, number]) => {
     const at = { view, sequence: 1, digest: "d" };
@@ -75,7 +75,7 @@ Deno.test("a view change shows the proof that is durable, not the one on its way
 // Evidence ----------------------------------------------------------------------------------------
 
 Deno.test("evidence names the offence that its statements show, and no other", () => {
-  const [liar, , , judge] = authorities() as [Authority, Authority, Authority, Authority];
+  const [liar, , , judge] = authorities();
   const said = (digest: string) => {
     const message = { type: "prepare", view: 1, sequence: 1, digest } as const;
     return { message, signature: liar.sign(0, message) };
@@ -100,18 +100,18 @@ Deno.test("who has chosen a weak key cannot make a correct primary's new view lo
       rings[name] = { ...ring, publicKeys };
     }
   });
-  const of3: ViewChangeWire = { ...viewChange(all[0]!, 0, 1), from: 3, signature };
-  const words = [0, 2].map((from) => viewChange(all[from]!, from, 1));
-  const correct = newView(all[1]!, [...words, of3]);
-  assert(all[2]!.isProvedNewView(correct, WINDOW), "the weak key signs");
+  const of3: ViewChangeWire = { ...viewChange(all[0], 0, 1), from: 3, signature };
+  const words = ([0, 2] as const).map((from) => viewChange(all[from], from, 1));
+  const correct = newView(all[1], [...words, of3]);
+  assert(all[2].isProvedNewView(correct, WINDOW), "the weak key signs");
   const forged = { ...correct, viewChanges: [...words, { ...of3, view: 2 }] };
   const evidence: Evidence = { offence: "forgedNewView", replica: 1, newView: forged };
-  assert(!isConvicting(evidence, all[2]!, WINDOW), "a correct replica is convicted");
+  assert(!isConvicting(evidence, all[2], WINDOW), "a correct replica is convicted");
 });
 
 Deno.test("a new view longer than any correct one is refused before a signature is looked at", () => {
   const all = authorities();
-  const judge = all[2]!;
+  const judge = all[2];
   let verified = 0;
   const { keys } = judge;
   const verify = keys.verify.bind(keys);
@@ -119,13 +119,13 @@ Deno.test("a new view longer than any correct one is refused before a signature 
     verified++;
     return verify(...args);
   };
-  const words = Array.from({ length: 4000 }, () => viewChange(all[0]!, 0, 1));
-  assert(!judge.isProvedNewView(newView(all[1]!, words), WINDOW));
+  const words = Array.from({ length: 4000 }, () => viewChange(all[0], 0, 1));
+  assert(!judge.isProvedNewView(newView(all[1], words), WINDOW));
   const prepared = Array.from({ length: 4000 }, (_, sequence) => {
     return { view: 0, sequence, digest: "d", signature: new Uint8Array(64), prepares: [] };
   });
-  const long = { ...viewChange(all[0]!, 0, 1), prepared };
-  assert(!judge.isProvedNewView(newView(all[1]!, [long]), WINDOW));
+  const long = { ...viewChange(all[0], 0, 1), prepared };
+  assert(!judge.isProvedNewView(newView(all[1], [long]), WINDOW));
   assertEquals(verified, 0);
 });
 
@@ -165,19 +165,21 @@ function conviction() {
   let now = { generation: 1, members, accusers: {}, convicted: {} } as unknown as Configuration;
   let sent: Sent[] = [];
   const due: (() => void)[] = [];
+  let heard = 0, dead = 0;
   const services = {
     address: "b/configuration",
     node: "b",
     send: (to: string, type: string) => void sent.push([to, type]),
     timers: { set: (_: number, work: () => void) => void due.push(work) },
     clock: { now: () => 0 },
+    deadLetter: () => void dead++,
   } as unknown as Services;
   const convictions = new Convictions({
     services,
     index: 1,
     start: now,
     now: () => now,
-    hear: () => true,
+    hear: () => heard++ >= 0,
   });
   return {
     convictions,
@@ -187,6 +189,11 @@ function conviction() {
       sent = [];
       for (const work of due.splice(0)) work();
       return sent;
+    },
+    show: (node: string) => {
+      const { handle } = convictions.messages["configuration.evidence"]!;
+      handle({ replica: 3 } as never, { from: `${node}/configuration` } as Envelope);
+      return { heard, dead };
     },
     first: (evidence: Evidence): Sent[] => {
       convictions.accuse(evidence);
@@ -204,6 +211,17 @@ Deno.test("evidence is shown again to those who have not accused, until the grou
   assertEquals<unknown>(next({ accusers: { "0": ["b", "c"] } }), [shown[0], shown[2]]);
   assertEquals<unknown>(next({ convicted: { "0": "equivocation" } }), []);
   assertEquals<unknown>(next(), []);
+});
+
+Deno.test("who is convicted shows no evidence, and nobody shows it all the time", () => {
+  const { convictions, first, show } = conviction();
+  show("c");
+  show("c");
+  show("stranger");
+  assertEquals(show("d"), { heard: 2, dead: 2 });
+  first({ replica: 0, offence: "equivocation" } as Evidence);
+  assert(convictions.isIsolated("a/configuration"));
+  assertEquals(show("a"), { heard: 2, dead: 3 });
 });
 
 Deno.test("evidence of a group that has been replaced is shown to nobody", () => {
@@ -251,6 +269,41 @@ Deno.test("nobody speaks under another name but who hands on where no link leads
   // What one hands on is not mixed with what another does: it may spoil its own way alone.
   assertEquals(heard.map(({ from }) => from), ["d/configuration", "d/configuration"]);
   assertEquals(new Set(heard.map(pathOf)).size, 2);
+});
+
+// States ------------------------------------------------------------------------------------------
+
+Deno.test("a state that moves on while it is fetched goes on from the chunks that are the same", async () => {
+  const chunk = (text: string) => new TextEncoder().encode(text);
+  const texts = new Map(["same", "old", "new"].map((text) => [sha256(chunk(text)), text]));
+  const [same, old, later] = [...texts.keys()] as [string, string, string];
+  const manifests = [[same, old], [same, later]];
+  const asked: string[] = [];
+  let isCut = true;
+  const services = {
+    ask: (_: string, type: string, { sequence, index }: { sequence: number; index: number }) => {
+      const hashes = manifests[sequence - 1]!;
+      if (type === "pbft.manifest") return Promise.resolve(hashes);
+      const text = texts.get(hashes[index]!)!;
+      if (text === "old" && isCut) return Promise.reject(new AskFailed("timeout", "b", type));
+      asked.push(text);
+      return Promise.resolve(chunk(text));
+    },
+  } as unknown as Services;
+  const transfer = new Transfer({
+    services,
+    replicas: ["a", "b"],
+    service: {} as never,
+    timeoutMs: 1,
+    handOut: (it) => it,
+  });
+  const at = (sequence: number) => ({ sequence, digest: digestOfHashes(manifests[sequence - 1]!) });
+  assertEquals(await transfer.fetch(at(1), 1), { failed: "silent" });
+  assertEquals(await transfer.fetch(at(2), 1), { chunks: [chunk("same"), chunk("new")] });
+  assertEquals(asked, ["same", "new"]);
+  isCut = false; // What no later state has is not kept.
+  await transfer.fetch(at(1), 1);
+  assertEquals(asked, ["same", "new", "old"]);
 });
 
 // Keys --------------------------------------------------------------------------------------------
