@@ -155,28 +155,40 @@ Deno.test("check: what was executed at that number before a view change is what 
   assert(states > 400_000, `${states} states`);
 });
 
-Deno.test("check: replicas that do not say what they have prepared are found out", () => {
-  const forgetful = replica.provide({
-    actions: {
-      noteLeft: assign(({ context: { index, view, stable, viewChanges } }) => ({
-        viewChanges: {
-          ...viewChanges,
-          [index]: { type: "viewChange" as const, view, stable, prepared: [] },
-        },
-      })),
-    },
+const VIEWS = { replicas: 4, faulty: 1, accomplices: 0, viewChange: true, brief: true, crashes: 0 };
+
+Deno.test("check: so it is where all that is alike is tried once, as with five replicas", () => {
+  const model = pbftModel("settled", { ...VIEWS, settled: true, replica: replica as never });
+  const { states, violation, exceeded } = explore(model, LIMITS);
+  assertEquals([violation?.rule, exceeded], [undefined, undefined]);
+  assert(states > 50_000, `${states} states`);
+});
+
+for (const settled of [false, true]) {
+  const how = settled ? "where all that is alike is tried once" : "whoever hears what";
+  Deno.test(`check: replicas that do not say what they have prepared are found out, ${how}`, () => {
+    const forgetful = replica.provide({
+      actions: {
+        noteLeft: assign(({ context: { index, view, stable, viewChanges } }) => ({
+          viewChanges: {
+            ...viewChanges,
+            [index]: { type: "viewChange" as const, view, stable, prepared: [] },
+          },
+        })),
+      },
+    });
+    const model = pbftModel("forgetful", { ...VIEWS, settled, replica: forgetful as never });
+    assertEquals(explore(model, LIMITS).violation?.rule, AGREEMENT);
   });
-  const group = {
-    replicas: 4,
-    faulty: 1,
-    accomplices: 0,
-    viewChange: true,
-    brief: true,
-    settled: false,
-    crashes: 0,
-  };
-  const model = pbftModel("forgetful", { ...group, replica: forgetful as never });
-  assertEquals(explore(model, LIMITS).violation?.rule, AGREEMENT);
+}
+
+Deno.test("check: of five replicas three are no quorum", () => {
+  const group = { ...VIEWS, viewChange: false, settled: true, replicas: 5, faulty: 0 };
+  const { violation } = explore(
+    pbftModel("hasty", { ...group, replica: replica as never }),
+    LIMITS,
+  );
+  assertEquals(violation?.rule, AGREEMENT);
 });
 
 Deno.test("check: with f + 1 liars two correct replicas execute different batches", () => {

@@ -190,6 +190,14 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     build: ({ pbftReplica: replica }) =>
       pbftModel("pbft/n5", { ...GROUP, replica, replicas: 5, brief: true, settled: true }),
   }],
+  ["pbft/n5_view_change", {
+    summary: "the same and a view change",
+    options: [],
+    build: ({ pbftReplica: replica }) => {
+      const bounds = { replicas: 5, viewChange: true, brief: true, settled: true };
+      return pbftModel("pbft/n5_view_change", { ...GROUP, replica, ...bounds });
+    },
+  }],
   ["heartbeat", {
     summary: "a node that beats, dies and comes back, and its monitor, in discrete time",
     options: ["crashes"],

@@ -39,7 +39,10 @@ export interface PbftOptions {
   /**
    * Whether the liar settles at the start which of the two batches each replica is told. It has no
    * reason to tell both: the first one counts. Replicas are alike to it, and so are batches: all that
-   * matters is how many are told the one, and the fewer the other.
+   * matters is how many are told the one, and the others the other; replica 1, which is to lead
+   * view 1, is told the one.
+   *
+   * Votes are alike, too, as only their number counts: a replica hears them when they suffice.
    */
   readonly settled: boolean;
   /** Crashes at most. */
@@ -78,6 +81,12 @@ const REQUEST = { client: "client", timestamp: 1, digest: "c" };
 
 function viewOf({ message }: Said): number {
   return "view" in message ? message.view : 0;
+}
+
+type Vote = Extract<ReplicaMessage, { readonly type: "prepare" | "commit" }>;
+
+function isVote(message: ReplicaMessage): message is Vote {
+  return message.type === "prepare" || message.type === "commit";
 }
 
 /** Values by number, as they come up. */
@@ -183,11 +192,13 @@ class OneNumber {
     };
   }
 
-  /** How many may be told the first batch: the others, who are no more, are told the second. */
+  /** How many may be told the first batch: the others are told the second. */
   #firsts(): readonly number[] {
     const { length } = this.#correct;
     if (!this.options.settled) return [0];
-    return Array.from({ length: Math.floor(length / 2) + 1 }, (_, second) => length - second);
+    // Without another view it does not matter which of the two is the first.
+    const fewest = this.options.viewChange ? 1 : Math.ceil(length / 2);
+    return Array.from({ length: length - fewest + 1 }, (_, more) => fewest + more);
   }
 
   #initial(first: number): Words {
@@ -289,15 +300,21 @@ class OneNumber {
         const broken = this.#stepNumber(next, place, event);
         emit(place * EVENTS + event, next, broken);
       };
+      const votes: number[] = [];
       for (const number of [...heard, ...lies]) {
         const said = this.#said.value(number);
         if (said.from === index || !this.#isOfUse(state, place, said)) continue;
+        if (this.options.settled && isVote(said.message)) {
+          votes.push(number);
+          continue;
+        }
         const isLater = viewOf(said) === 1 && state[this.#later] === 0;
         attempt(
           this.#eventOf(place, number),
           isLater ? (next) => this.#end(next, heard) : undefined,
         );
       }
+      this.#hearQuorum(state, place, votes, emit);
       const [record, ...rest] = this.#records.value(state[at + UNSYNCED]!);
       if (record !== undefined) {
         attempt(lives.event({ type: "journaled", record }), (next) => {
@@ -333,14 +350,14 @@ class OneNumber {
     if (viewOf(said) === 0 && state[this.#later] !== 0) return false;
     const index = this.#correct[place]!;
     if (message.type === "viewChange") return index === NEW_PRIMARY;
-    if (this.options.settled && message.type === "prePrepare") {
+    if (this.options.settled && message.type === "prePrepare" && message.view === 0) {
       return message.digest === BATCHES[place < state[this.#first]! ? 0 : 1];
     }
-    if (message.type !== "prepare" && message.type !== "commit") return true;
+    if (!isVote(message)) return true;
     // Votes count when they come early too, and those for something else do not: see `pbft`.
     const { view, log, executed } = this.#contextOf(state, place);
     // What it is told when it is done is `pbft`'s too.
-    if (this.options.settled && executed >= SEQUENCE) return false;
+    if (this.options.settled && !this.options.viewChange && executed >= SEQUENCE) return false;
     const { phase, digest } = slotAt(log, SEQUENCE);
     const isDue = message.type === "commit" ? phase === "prepared" : phase === "prePrepared";
     return isDue && view === message.view && digest === message.digest;
@@ -357,6 +374,21 @@ class OneNumber {
     this.#network.clear(state);
     for (const number of heard) {
       if (this.#said.value(number).message.type !== "commit") this.#network.send(state, number);
+    }
+  }
+
+  /** Votes are heard when they suffice: before, they change nothing, whoever's they are. */
+  #hearQuorum(state: Words, place: number, votes: readonly number[], emit: Emit): void {
+    const next = state.slice();
+    const executed = place * PER_REPLICA + EXECUTED;
+    let broken: string | undefined;
+    for (const number of votes) {
+      const event = this.#eventOf(place, number);
+      broken ??= this.#stepNumber(next, place, event);
+      const isExecuted = next[executed] !== state[executed];
+      if (!isExecuted && this.#isOfUse(next, place, this.#said.value(number))) continue;
+      emit(place * EVENTS + event, next, broken);
+      return;
     }
   }
 
@@ -409,6 +441,10 @@ class OneNumber {
     for (const from of [0, ...helpers]) {
       for (const prepared of [[], ...proved.map((digest) => [at(0, digest)])]) {
         lies.push({ from, message: { type: "viewChange", view: 1, stable: INITIAL, prepared } });
+      }
+      for (const digest of this.options.settled ? [...BATCHES, REQUEST.digest] : []) {
+        lies.push({ from, message: { type: "prepare", ...at(1, digest) } });
+        lies.push({ from, message: { type: "commit", ...at(1, digest) } });
       }
     }
     return lies;
