@@ -126,6 +126,26 @@ browserTest(
   },
 );
 
+browserTest(
+  "inspector: keys of strangers are text, and no script of theirs runs",
+  async (browser) => {
+    await using scene = await Scene.start();
+    const evil = `<img src=x onerror="globalThis.broken=1">`;
+    const page = await browser.open(scene.server.url);
+    await scene.step(evil, "check");
+    await choose(page, "node-1/tickets", "ticket");
+    await page.until(`document.querySelectorAll(".list li").length === 4`);
+    await page.click(".list li:nth-of-type(4) button");
+    await page.until(`${state("held")}.contains("active")`);
+    assertEquals(await page.text(".instance .key"), evil);
+    await scene.step(evil, "renew");
+    await page.until(`document.querySelector(".instance .records .step") !== null`);
+    assertEquals(await page.evaluate("document.images.length"), 0);
+    assertEquals(await page.evaluate("globalThis.broken"), undefined);
+    assertEquals(page.problems, []);
+  },
+);
+
 browserTest("inspector: by keyboard alone", async (browser) => {
   await using scene = await Scene.start();
   const page = await browser.open(scene.server.url);
