@@ -11,7 +11,8 @@ import type {
   LiveSettings,
   Member,
 } from "../protocols/configuration/configuration.ts";
-import { isLiveSettings } from "../protocols/configuration/configuration.ts";
+import { isLiveSettings, isOperation } from "../protocols/configuration/configuration.ts";
+import { primaryOf } from "../protocols/pbft/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import { AskFailed, type LogKind, type MessageHandler, type Services } from "../runtime/role.ts";
@@ -73,6 +74,14 @@ export interface ClusterRosterParts {
 const ORDER_MS = 8000;
 const STATS_MS = 1000;
 const ATTEMPTS = 3;
+/** Until the next that is convicted, or one that could not be replaced, has its turn. */
+const REPLACE_AGAIN_MS = 5000;
+
+/** The highest view that one correct replica at least says it is in. */
+export function viewOf(replicas: readonly ReplicaView[], faulty: number): number {
+  const views = replicas.map(({ view = 0 }) => view).sort((a, b) => b - a);
+  return views[faulty] ?? 0;
+}
 
 /** The overseer's side of the configuration. */
 export class ClusterRoster {
@@ -80,6 +89,7 @@ export class ClusterRoster {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #roster: Roster;
   #replacing = false;
+  #stopped = false;
 
   /** Hears of the configuration under the operator's name. */
   constructor(private readonly parts: ClusterRosterParts) {
@@ -111,6 +121,7 @@ export class ClusterRoster {
 
   /** Hears no more. */
   stop(): void {
+    this.#stopped = true;
     this.#roster.stop();
   }
 
@@ -128,15 +139,25 @@ export class ClusterRoster {
     const names = Object.keys(convicted).map((replica) => members[Number(replica)]?.node);
     const faulty = names.length === 0 ? "" : `; convicted: ${names.join(", ")}`;
     this.parts.log("info", `epoch ${epoch}: coordinators ${coordinators.join(", ")}${faulty}`);
-    for (const node of names) if (node !== undefined) void this.#replaceConvicted(node);
+    this.#replaceAll();
   }
 
-  /** What lies is not only heard no more: another takes its place. */
+  /** What lies is not only heard no more: another takes its place, as soon as it can. */
   async #replaceConvicted(node: string): Promise<void> {
-    if (this.#replacing) return; // The next epoch brings the next one.
+    if (this.#replacing) return; // One after the other: each has an epoch.
     this.#replacing = true;
     await this.change({ by: "cluster", change: { kind: "replace", node } });
     this.#replacing = false;
+    const { services } = this.parts;
+    services.timers.set(services.clock.now() + REPLACE_AGAIN_MS, () => this.#replaceAll());
+    services.wake();
+  }
+
+  #replaceAll(): void {
+    const { convicted, members } = this.now;
+    const [replica] = Object.keys(convicted);
+    const node = members[Number(replica)]?.node;
+    if (!this.#stopped && node !== undefined) void this.#replaceConvicted(node);
   }
 
   /** The configuration as it is believed, and how its replicas are. */
@@ -148,6 +169,12 @@ export class ClusterRoster {
       }),
     );
     return { configuration, replicas };
+  }
+
+  /** The node whose replica leads: of the highest view that one correct replica at least is in. */
+  async primary(): Promise<string> {
+    const { configuration: { members, faulty }, replicas } = await this.view();
+    return members[primaryOf(viewOf(replicas, faulty), { replicas: members.length, faulty })]!.node;
   }
 
   async #look(address: Address, node: string): Promise<ReplicaView> {
@@ -225,7 +252,11 @@ export class ClusterRoster {
     }
     const address = `${change.node}/configuration`;
     const member = await this.parts.services.ask(address, "configuration.renew", null, STATS_MS);
-    return { op: "replace", epoch, replica, member: member as Member };
+    const operation = { op: "replace", epoch, replica, member: member as Member } as const;
+    if (isOperation(operation) && operation.member.node === change.node) return operation;
+    // It lies still: as good as none.
+    const message = `the replica on ${change.node} has given no keys of its own`;
+    return { ok: false, reason: "impossible", message };
   }
 }
 

@@ -27,10 +27,15 @@ export interface ConvictionParts {
   readonly hear: (evidence: Evidence) => boolean;
 }
 
+/** Until those who have not accused are shown the evidence again, in ms: links lose messages. */
+const TELL_MS = 1000;
+
 /** Who was caught, in one group. */
 export class Convictions {
   readonly messages: Readonly<Record<string, MessageHandler>>;
-  readonly #caught = new Set<number>();
+  /** One piece of evidence each is enough. */
+  readonly #caught = new Map<number, Evidence>();
+  #stopped = false;
   readonly #replicas: readonly Address[];
 
   constructor(private readonly parts: ConvictionParts) {
@@ -64,15 +69,33 @@ export class Convictions {
 
   /** This replica has evidence. */
   accuse(evidence: Evidence): void {
-    const { services, index, start: { generation } } = this.parts;
+    const { replica } = evidence;
+    if (replica === this.parts.index || this.#caught.has(replica)) return;
+    this.#caught.set(replica, evidence);
+    this.#tell(evidence);
+  }
+
+  /** Says no more: another group has taken over, or the role ends. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Shows it to those who have not accused yet, and accuses, until the group has convicted. */
+  #tell(evidence: Evidence): void {
+    const { services, start: { generation, members }, now } = this.parts;
     const { replica, offence } = evidence;
-    if (replica === index) return;
-    this.#caught.add(replica);
-    for (const address of this.#replicas) {
-      if (address !== services.address) services.send(address, "configuration.evidence", evidence);
+    const { accusers, convicted, generation: latest } = now();
+    if (this.#stopped || convicted[replica] !== undefined || latest !== generation) return;
+    const heard = accusers[replica] ?? [];
+    for (const [index, address] of this.#replicas.entries()) {
+      if (address === services.address || heard.includes(members[index]!.node)) continue;
+      services.send(address, "configuration.evidence", evidence);
     }
-    const order = { op: "accuse", generation, replica, offence } satisfies ConfigurationOperation;
-    services.send(`${services.node}/node`, "order", order);
+    if (!heard.includes(services.node)) {
+      const order = { op: "accuse", generation, replica, offence } satisfies ConfigurationOperation;
+      services.send(`${services.node}/node`, "order", order);
+    }
+    services.timers.set(services.clock.now() + TELL_MS, () => this.#tell(evidence));
   }
 
   /** Evidence convicts whoever shows it. */

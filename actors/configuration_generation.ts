@@ -7,6 +7,7 @@ import type { Configuration } from "../protocols/configuration/configuration.ts"
 import type { Store, Value } from "../runtime/ports.ts";
 import type { ConfigurationClients } from "./configuration_group.ts";
 import { makeMemberKeys, type MemberKeys, publicKeysOf } from "./configuration_keys.ts";
+import { Dossier } from "./pbft_evidence.ts";
 import type { Via } from "./configuration_relay.ts";
 import type { ReplicaSettings } from "./pbft_replica.ts";
 
@@ -31,7 +32,11 @@ export type GenerationRow = {
   readonly keys: MemberKeys;
   /** Those of the generation before, which those who are in it still can verify. */
   readonly before?: MemberKeys;
+  /** What convicted members of earlier generations, as far as it was proved here. */
+  readonly earlier?: readonly Proved[];
 };
+/** Evidence in short. */
+export type Proved = { readonly replica: number; readonly offence: string };
 /** What a member tells of the next one. */
 export type Tale = {
   readonly epoch: number;
@@ -42,6 +47,8 @@ export type Tale = {
 const GENERATION_ROW = "generation/now";
 const RENEWED_ROW = "generation/renewed";
 const STATE_ROWS = "state/";
+/** Of earlier generations, what was proved last. */
+const MOST_EARLIER = 64;
 
 /** The generation that a store says; undefined: the first. */
 export function generationIn(store: Store): GenerationRow | undefined {
@@ -67,11 +74,15 @@ export function enterGeneration(
   node: string,
   { keys: before }: GenerationRow,
   start: Configuration,
+  proved: readonly Proved[],
 ): GenerationRow {
   const renewed = renewedIn(store);
   const ordered = start.members.find((member) => member.node === node)?.publicKey;
   const isRenewed = renewed !== undefined && publicKeysOf(renewed).publicKey === ordered;
-  const generation: GenerationRow = { start, keys: isRenewed ? renewed : before, before };
+  const keys = isRenewed ? renewed : before;
+  const earlier = proved.slice(-MOST_EARLIER);
+  const generation: GenerationRow = { start, keys, before, earlier };
+  Dossier.clear(store);
   for (const [key] of [...store.scan(STATE_ROWS)]) store.put(key, null);
   store.put(GENERATION_ROW, generation as unknown as Value);
   if (isRenewed) store.put(RENEWED_ROW, null);

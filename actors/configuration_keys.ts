@@ -52,8 +52,19 @@ export function publicKeysOf(keys: MemberKeys): PublicKeys {
   return { publicKey: publicKeys["it"]!, agreementKey };
 }
 
+/** What is agreed with a member; undefined: its key is none, so nothing it says is authentic. */
+function agreedWith(privateKey: KeyObject, agreementKey: string): Uint8Array | undefined {
+  try {
+    const key = Buffer.concat([PUBLIC_HEAD, Buffer.from(agreementKey, "base64")]);
+    const publicKey = createPublicKey({ key, format: "der", type: "spki" });
+    return diffieHellman({ privateKey, publicKey });
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * The keyring of one member.
+ * The keyring of one member. One whose key no secret can be agreed with shares none: the others go on.
  *
  * @param group name of the group: a pair has another secret in each
  * @param members public keys of all members, its own too, by name
@@ -67,9 +78,7 @@ export function keyringOf(
   const privateKey = secretOf(keys);
   const others = Object.entries(members).filter(([name]) => name !== self);
   const secrets = others.map(([name, { agreementKey }]) => {
-    const key = Buffer.concat([PUBLIC_HEAD, Buffer.from(agreementKey, "base64")]);
-    const publicKey = createPublicKey({ key, format: "der", type: "spki" });
-    const agreed = diffieHellman({ privateKey, publicKey });
+    const agreed = agreedWith(privateKey, agreementKey) ?? keys.agreementSecret;
     const info = [group, ...[self, name].sort()].join("\n");
     const secret = hkdfSync("sha256", agreed, new Uint8Array(), info, SEED_BYTES);
     return [name, Buffer.from(secret).toString("base64")] as const;

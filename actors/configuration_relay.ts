@@ -10,6 +10,7 @@ import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, SendOptions, Services } from "../runtime/role.ts";
 import { nodeOf } from "../runtime/role.ts";
 import { isRecord } from "./guards.ts";
+import type { Handed } from "./pbft_parts.ts";
 
 /** Who hands messages on, by the node they are for. */
 export type Via = Readonly<Record<string, readonly Address[]>>;
@@ -53,11 +54,16 @@ function isRelayed(body: unknown): body is Relayed {
 /**
  * Takes what was handed on, and hands on what is for another.
  *
+ * Nobody but these may say whose a message is that comes in another's name, and only of those that no
+ * link leads to: else whoever is not heard any more would speak under another name.
+ *
+ * @param via who hands on what, also the other way round
  * @param members whose messages are handed on, and to whom
  * @param own handlers of this role
  */
 export function relayHandler(
   services: Services,
+  via: Via,
   members: () => readonly Address[],
   own: () => Readonly<Record<string, MessageHandler>>,
 ): MessageHandler {
@@ -75,7 +81,8 @@ export function relayHandler(
       return services.deadLetter("invalidBody", envelope);
     }
     const { from, type } = relayed;
-    handler.handle(body as never, { ...envelope, from, type, metadata: {} });
+    const handed: Handed = { ...envelope, from, type, metadata: {}, handedBy: envelope.from };
+    handler.handle(body as never, handed);
   };
   return {
     accepts: isRelayed,
@@ -84,7 +91,10 @@ export function relayHandler(
       if (!known.includes(relayed.from) || !known.includes(relayed.to)) {
         return services.deadLetter("forbidden", envelope);
       }
-      if (relayed.to === services.address) return deliver(relayed, envelope);
+      if (relayed.to === services.address) {
+        if (via[nodeOf(relayed.from)]?.includes(envelope.from)) return deliver(relayed, envelope);
+        return services.deadLetter("forbidden", envelope);
+      }
       // Once only: who hands on is linked to both.
       if (relayed.from !== envelope.from) return services.deadLetter("forbidden", envelope);
       services.send(relayed.to, "relay", relayed, { urgent: true });

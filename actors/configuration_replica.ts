@@ -48,6 +48,7 @@ import {
   enterGeneration,
   generationIn,
   type GenerationRow,
+  type Proved,
   renewedKeys,
   type Tale,
 } from "./configuration_generation.ts";
@@ -74,6 +75,7 @@ class ConfigurationReplica implements Role {
   messages: Readonly<Record<string, MessageHandler>> = {};
   readonly #services: Services;
   #replica: ReplicaActor | undefined;
+  #convictions: Convictions | undefined;
   #generation: GenerationRow;
   #now: Configuration;
   #keys: Keys;
@@ -81,7 +83,6 @@ class ConfigurationReplica implements Role {
   /** Who has told of a later generation. */
   #told: Record<string, Tale> = {};
   #switching = false;
-  #earlier: readonly unknown[] = [];
 
   constructor(
     private readonly plain: Services,
@@ -103,8 +104,9 @@ class ConfigurationReplica implements Role {
   }
 
   /** What convicts a member, also of an earlier group: those who are replaced are remembered. */
-  get #evidence(): readonly unknown[] {
-    return [...this.#earlier, ...this.#replica?.stats()["evidence"] as unknown[] ?? []];
+  get #evidence(): readonly Proved[] {
+    const now = this.#replica?.stats()["evidence"] as Proved[] | undefined;
+    return [...this.#generation.earlier ?? [], ...now ?? []];
   }
 
   get #index(): number {
@@ -172,6 +174,7 @@ class ConfigurationReplica implements Role {
       },
     );
     this.#replica = replica;
+    this.#convictions = convictions;
     this.messages = this.#handlers(replica, convictions);
     replica.recover();
   }
@@ -197,6 +200,7 @@ class ConfigurationReplica implements Role {
   stop(): void {
     this.#crier.silent = true;
     this.#replica?.stop();
+    this.#convictions?.stop();
     this.#replica = undefined;
   }
 
@@ -229,7 +233,7 @@ class ConfigurationReplica implements Role {
     return {
       ...convictions.guard(replica.messages),
       ...convictions.messages,
-      relay: relayHandler(this.#services, known, () => this.messages),
+      relay: relayHandler(this.#services, this.config.via, known, () => this.messages),
       ...this.#crier.messages,
       "configuration.notice": {
         accepts: isNotice,
@@ -307,9 +311,10 @@ class ConfigurationReplica implements Role {
     if (this.#switching || this.#replica === undefined) return;
     this.#switching = this.#crier.silent = true;
     const { plain } = this;
-    this.#earlier = this.#evidence;
+    const proved = this.#evidence;
     this.#replica.stop();
-    this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start);
+    this.#convictions?.stop();
+    this.#generation = enterGeneration(plain.store, plain.node, this.#generation, start, proved);
     this.#told = {};
     plain.log("info", `${plain.address} is a member of ${groupName(start)}`);
     this.#whenWritten(() => {

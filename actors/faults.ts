@@ -58,7 +58,12 @@ export interface FaultyCluster {
   crashNode(node: string): void;
   /** Starts a node that was ended. */
   restartNode(node: string): void;
+  /** Knows which node leads the group that orders the configuration; undefined: there is none. */
+  readonly roster?: { primary(): Promise<string> } | undefined;
 }
+
+/** As the node of `behave`: the one whose replica leads when the order is carried out. */
+export const PRIMARY = "primary";
 
 /** What orders are carried out with. */
 export interface FaultParts {
@@ -100,7 +105,8 @@ export async function carryOut(
 async function perform(fault: Fault, parts: FaultParts): Promise<void> {
   const { cluster, ask, soon } = parts;
   const nodes = cluster.plan.nodes.map(({ name }) => name);
-  if ("node" in fault && !nodes.includes(fault.node)) {
+  const isPrimary = fault.kind === "behave" && fault.node === PRIMARY;
+  if ("node" in fault && !isPrimary && !nodes.includes(fault.node)) {
     throw new RangeError(`There is no node ${fault.node}: there are ${nodes.join(", ")}`);
   }
   switch (fault.kind) {
@@ -183,8 +189,12 @@ async function behave(
   behaviours: readonly Behaviour[],
   parts: FaultParts,
 ): Promise<void> {
-  const replica = known(`${node}/configuration`, parts);
-  await parts.ask(replica, "pbft.behave", { behaviours }).catch(unheard);
+  const { cluster: { roster }, ask, log } = parts;
+  const isNamed = node !== PRIMARY || roster === undefined;
+  const name = isNamed ? node : await roster.primary();
+  const replica = known(`${name}/configuration`, parts);
+  if (!isNamed) log("info", `the primary is ${name}`);
+  await ask(replica, "pbft.behave", { behaviours }).catch(unheard);
 }
 
 /** An order that nobody took was not carried out. */

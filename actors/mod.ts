@@ -34,7 +34,7 @@ export type * from "../protocols/configuration/operations.ts";
 export type { MemberKeys } from "./configuration_keys.ts";
 export { type Behaviour, BEHAVIOURS } from "./byzantine.ts";
 export * from "./pbft_client.ts";
-export type { Evidence, SignedStatement } from "./pbft_evidence.ts";
+export type { Contradiction, Evidence, SignedStatement } from "./pbft_evidence.ts";
 export * from "./pbft_group.ts";
 export type { Keyring } from "./pbft_keys.ts";
 export * from "./pbft_replica.ts";

@@ -75,7 +75,10 @@ function assignedOf({ sequence, digest }: Assigned): Assigned {
 /** The authority of one member. */
 export class Authority {
   readonly #remembered = new Set<string>();
-  /** Signatures of requests by digest: one that comes again, or in a batch, is not verified again. */
+  /**
+   * Signatures that were verified, by what was signed: a request comes again in a batch, a vote in a
+   * proof.
+   */
   readonly #verified = new Map<string, Proof>();
   readonly #parsed = new WeakMap<SignedRequest, ReadRequest>();
   /** What it has signed: each word goes to many, and some into proofs. */
@@ -100,8 +103,19 @@ export class Authority {
 
   /** Whether a replica has signed this. */
   isSigned(from: number, message: ReplicaMessage, signature: Proof): boolean {
-    return isReplica(from, this.group) &&
-      this.keys.verify(String(from), statement(this.name, from, message), signature);
+    if (!isReplica(from, this.group)) return false;
+    const name = nameOf(message);
+    const bytes = () => statement(this.name, from, message);
+    return this.#isBy(String(from), name && `${from} ${name}`, bytes, signature);
+  }
+
+  /** Whether a member has signed what has this name, "" if it is not worth to be remembered. */
+  #isBy(member: string, name: string, bytes: () => Uint8Array, signature: Proof): boolean {
+    const known = this.#verified.get(name);
+    if (known !== undefined && isSameProof(known, signature)) return true;
+    if (!this.keys.verify(member, bytes(), signature)) return false;
+    if (name !== "") keep(this.#verified, name, signature);
+    return true;
   }
 
   /** An authenticator for one replica. */
@@ -133,11 +147,8 @@ export class Authority {
     if (request === undefined) return undefined;
     const member = memberOf(request.client);
     if (isReplica(Number(member), this.group)) return undefined; // A replica asks for nothing.
-    const known = this.#verified.get(request.digest);
-    if (known !== undefined && isSameProof(known, signed.signature)) return request;
-    if (!this.keys.verify(member, signed.bytes, signed.signature)) return undefined;
-    keep(this.#verified, request.digest, signed.signature);
-    return request;
+    const isSigned = this.#isBy(member, request.digest, () => signed.bytes, signed.signature);
+    return isSigned ? request : undefined;
   }
 
   /** Reads a request that is known to be its client's. */
@@ -211,11 +222,18 @@ export class Authority {
     this.#remembered.delete(oldest!);
   }
 
-  /** Whether a new view is its primary's, and all that it shows and assigns is proved or signed. */
-  isProvedNewView(wire: NewViewWire): boolean {
+  /**
+   * Whether a new view is its primary's, and all that it shows and assigns is proved or signed. What
+   * is longer than any correct one is not looked at: thousands of signatures would stop the replica.
+   *
+   * @param window distance of the watermarks
+   */
+  isProvedNewView(wire: NewViewWire, window: number): boolean {
     const { view, viewChanges, assigned, signature } = wire;
     const primary = String(primaryOf(view, this.group));
-    return this.keys.verify(primary, newViewBytes(this.name, wire), signature) &&
+    return viewChanges.length <= this.group.replicas && assigned.length <= window &&
+      viewChanges.every(({ prepared }) => prepared.length <= window) &&
+      this.keys.verify(primary, newViewBytes(this.name, wire), signature) &&
       viewChanges.every((it) => this.isProvedViewChange(it)) &&
       assigned.every((it) => this.isPrePrepared({ view, ...it }, it.signature));
   }

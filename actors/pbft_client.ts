@@ -26,7 +26,7 @@ import {
 import { isRecord } from "./guards.ts";
 import { Authority, MAX_OPERATIONS } from "./pbft_authority.ts";
 import { type Keyring, Keys, sha256 } from "./pbft_keys.ts";
-import { Assemblies, isPart, type Part } from "./pbft_parts.ts";
+import { Assemblies, isPart, type Part, pathOf } from "./pbft_parts.ts";
 import { MAX_LANES, MAX_REQUEST_BYTES } from "./pbft_requests.ts";
 import { isReplyWire, replyBytes, type ReplyWire, type SignedRequest } from "./pbft_wire.ts";
 
@@ -65,8 +65,8 @@ type Facts = {
   readonly operations: readonly Uint8Array[];
   /** Who asked for each operation. */
   readonly asked: readonly Envelope[];
-  /** Results by their digest. */
-  readonly results: Map<string, Uint8Array>;
+  /** The last result of each replica: a liar may have any number of them. */
+  readonly results: Map<number, { readonly digest: string; readonly result: Uint8Array }>;
   readonly signed: Map<boolean, SignedRequest>;
 };
 
@@ -127,7 +127,7 @@ export class PbftClient implements Role {
           if (!config.replicas.includes(envelope.from)) {
             return services.deadLetter("forbidden", envelope);
           }
-          const wire = this.#assemblies.add(envelope.from, part);
+          const wire = this.#assemblies.add(pathOf(envelope), part);
           if (isReplyWire(wire)) this.#reply(wire, envelope);
         },
       },
@@ -232,7 +232,7 @@ export class PbftClient implements Role {
     const instance = this.#instances.get(id);
     if (instance === undefined || instance.facts.timestamp !== timestamp) return; // Answered.
     const digest = sha256(result);
-    instance.facts.results.set(digest, result);
+    instance.facts.results.set(from, { digest, result });
     this.#instances.step(instance, { type: "reply", from, view, digest, readOnly });
   }
 
@@ -246,7 +246,8 @@ export class PbftClient implements Role {
       },
       deliver: ({ facts }, { digest, view }: ClientEffects["deliver"]) => {
         this.#view = view;
-        const results = decode(facts.results.get(digest)!) as readonly Uint8Array[];
+        const agreed = [...facts.results.values()].find((it) => it.digest === digest)!;
+        const results = decode(agreed.result) as readonly Uint8Array[];
         facts.asked.forEach((asked, index) => services.reply(asked, decode(results[index]!)));
       },
       reject: (_: Instance<Facts>) => {

@@ -7,12 +7,12 @@
 import type { Replica, ReplicaMessage } from "../protocols/pbft/messages.ts";
 import { isPossibleViewChange } from "../protocols/pbft/new_view.ts";
 import type { ReplicaContext, ReplicaEvent } from "../protocols/pbft/replica_types.ts";
-import { isInWindow, primaryOf } from "../protocols/pbft/rules.ts";
+import { isInWindow, isSameAssignment, primaryOf } from "../protocols/pbft/rules.ts";
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
 import { type Authority, newViewOf, viewChangeOf } from "./pbft_authority.ts";
-import { Assemblies, isPart, type Part } from "./pbft_parts.ts";
+import { Assemblies, isPart, type Part, pathOf } from "./pbft_parts.ts";
 import type { Proofs } from "./pbft_proofs.ts";
 import type { Requests } from "./pbft_requests.ts";
 import {
@@ -35,8 +35,8 @@ import {
 } from "./pbft_wire.ts";
 import type { Witness } from "./pbft_witness.ts";
 
-/** Messages that came too early for the view they are of, at most. */
-const MOST_EARLY = 256;
+/** Messages of one replica that came too early for the view they are of, at most. */
+const MOST_EARLY = 64;
 
 /** What an intake works with. */
 export interface IntakeParts {
@@ -66,9 +66,9 @@ function handler<W>(accepts: (it: unknown) => it is W, handle: Handler<W>): Mess
 export class Intake {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #assemblies = new Assemblies();
-  /** When each replica last said how far it has come. */
-  readonly #lastStatus = new Map<Replica, number>();
-  #early: (() => void)[] = [];
+  /** When something that costs much was last heard, by what it is and its way. */
+  readonly #last = new Map<string, number>();
+  #early: { readonly from: Replica; readonly tell: () => void }[] = [];
 
   constructor(private readonly parts: IntakeParts) {
     const { requests, hears, more } = parts;
@@ -99,7 +99,7 @@ export class Intake {
       accepts: (body) => isPart(body) && whole.has(body.of),
       handle: (part: Part, envelope) => {
         if (!config.replicas.includes(envelope.from)) return refuse("notMember", envelope);
-        const body = this.#assemblies.add(envelope.from, part);
+        const body = this.#assemblies.add(pathOf(envelope), part);
         if (body === undefined) return;
         const { accepts, handle } = whole.get(part.of)!;
         if (accepts(body)) handle(body as never, envelope);
@@ -109,10 +109,12 @@ export class Intake {
   }
 
   /** Ordering messages of the next view, or told while none is entered, are told again then. */
-  #isEarly(view: number, again: () => void): boolean {
+  #isEarly(view: number, from: Replica, tell: () => void): boolean {
     const context = this.parts.context();
     if (view < context.view || view === context.view && context.active) return false;
-    if (this.#early.length < MOST_EARLY) this.#early.push(again);
+    // A liar fills its own room.
+    const kept = this.#early.filter((it) => it.from === from);
+    if (kept.length < MOST_EARLY) this.#early.push({ from, tell });
     return true;
   }
 
@@ -122,7 +124,7 @@ export class Intake {
     this.#early = [];
     const { timers, clock, wake } = this.parts.services;
     // After the step that has entered the view.
-    timers.set(clock.now(), () => early.forEach((tell) => tell()));
+    timers.set(clock.now(), () => early.forEach(({ tell }) => tell()));
     wake.call(this.parts.services);
   }
 
@@ -140,8 +142,8 @@ export class Intake {
     if (!authority.isPrePrepared(wire, signature)) return refuse("signature", envelope);
     const isLong = batch.length > this.parts.context().maxBatch;
     if (isLong || !authority.isBatch(digest, batch)) return refuse("batch", envelope);
-    if (this.#isEarly(view, () => this.#prePrepare(wire, envelope))) return;
     const from = primaryOf(view, authority.group);
+    if (this.#isEarly(view, from, () => this.#prePrepare(wire, envelope))) return;
     witness.hearing({ type: "prePrepare", wire }, () => {
       step({ type: "prePrepare", from, view, sequence, digest });
     });
@@ -153,7 +155,7 @@ export class Intake {
     const message = { type: "prepare", view, sequence, digest } as const;
     if (this.#isPast(view, sequence)) return count("misplaced");
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
-    if (this.#isEarly(view, () => this.#prepare(wire, envelope))) return;
+    if (this.#isEarly(view, from, () => this.#prepare(wire, envelope))) return;
     if (from === primaryOf(view, authority.group)) return step({ ...message, from });
     witness.convictPrimary(wire);
     const first = proofs.notePrepare(wire);
@@ -164,7 +166,7 @@ export class Intake {
     const { view, sequence, digest, from, mac } = wire;
     const message = { type: "commit", view, sequence, digest } as const;
     if (!this.#isAuthentic(from, message, mac, envelope)) return;
-    if (this.#isEarly(view, () => this.#commit(wire, envelope))) return;
+    if (this.#isEarly(view, from, () => this.#commit(wire, envelope))) return;
     this.parts.step({ ...message, from });
   };
 
@@ -180,11 +182,24 @@ export class Intake {
     return false;
   }
 
+  /** Who asks for much work all the time is heard now and then: a correct one says it again. */
+  #isTooOften(what: string): boolean {
+    const { services, context, count } = this.parts;
+    const now = services.clock.now();
+    if (now - (this.#last.get(what) ?? -Infinity) < context().statusMs / 4) {
+      count("tooOften");
+      return true;
+    }
+    this.#last.set(what, now);
+    return false;
+  }
+
   readonly #checkpoint = (wire: CheckpointWire, envelope: Envelope): void => {
     const { authority, proofs, witness, context, step, refuse } = this.parts;
     const { sequence, digest, from, signature } = wire;
     const message = { type: "checkpoint", sequence, digest } as const;
-    if (sequence <= context().stable.sequence) return;
+    const { stable } = context();
+    if (sequence < stable.sequence || isSameAssignment(wire, stable)) return;
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
     const first = proofs.noteCheckpoint(wire);
     witness.hearing({ type: "checkpoint", wire, first }, () => step({ ...message, from }));
@@ -197,6 +212,7 @@ export class Intake {
     if (isOwn || !isPossibleViewChange(sent, authority.group, context().window)) {
       return refuse("impossible", envelope);
     }
+    if (this.#isTooOften(`viewChange ${pathOf(envelope)}`)) return;
     if (!authority.isProvedViewChange(wire)) return refuse("proof", envelope);
     const first = proofs.viewChanges.get(wire.from);
     proofs.noteViewChange(wire);
@@ -205,9 +221,10 @@ export class Intake {
 
   readonly #newView = (wire: NewViewWire, envelope: Envelope): void => {
     const { authority, proofs, witness, step, refuse } = this.parts;
-    const { view, active } = this.parts.context();
+    const { view, active, window } = this.parts.context();
     if (wire.view < view || wire.view === view && active) return;
-    if (!authority.isProvedNewView(wire)) return refuse("proof", envelope);
+    if (this.#isTooOften(`newView ${pathOf(envelope)}`)) return;
+    if (!authority.isProvedNewView(wire, window)) return refuse("proof", envelope);
     for (const it of wire.viewChanges) proofs.learn(it);
     const from = primaryOf(wire.view, authority.group);
     witness.hearing({ type: "newView", wire }, () => step({ ...newViewOf(wire), from }));
@@ -217,13 +234,8 @@ export class Intake {
     const { view, active, stable, executed, from, mac } = wire;
     const message = { type: "status", view, active, stable, executed } as const;
     if (!this.#isAuthentic(from, message, mac, envelope)) return;
-    // The answer may be long: who asks all the time is answered now and then.
-    const now = this.parts.services.clock.now();
-    const { statusMs } = this.parts.context();
-    if (now - (this.#lastStatus.get(from) ?? -Infinity) < statusMs / 4) {
-      return this.parts.count("tooOften");
-    }
-    this.#lastStatus.set(from, now);
+    // The answer may be long.
+    if (this.#isTooOften(`status ${from}`)) return;
     this.parts.step({ ...message, from });
   };
 }

@@ -39,6 +39,19 @@ function privateKey(seed: Uint8Array): KeyObject {
   return createPrivateKey({ key, format: "der", type: "pkcs8" });
 }
 
+/** A member's key; undefined: it is none, so nothing is signed by that member. */
+function publicKey(bytes: Buffer): KeyObject | undefined {
+  try {
+    return createPublicKey({
+      key: Buffer.concat([PUBLIC_HEAD, bytes]),
+      format: "der",
+      type: "spki",
+    });
+  } catch {
+    return undefined;
+  }
+}
+
 function publicBytes(key: KeyObject): Buffer {
   const der = createPublicKey(key as never).export({ format: "der", type: "spki" });
   return Buffer.from(der.subarray(PUBLIC_HEAD.length));
@@ -88,8 +101,8 @@ export class Keys {
     const bytes = (text: string) => Buffer.from(text, "base64");
     this.#private = privateKey(bytes(keyring.privateKey));
     for (const [name, text] of Object.entries(keyring.publicKeys)) {
-      const key = Buffer.concat([PUBLIC_HEAD, bytes(text)]);
-      this.#public.set(name, createPublicKey({ key, format: "der", type: "spki" }));
+      const key = publicKey(bytes(text));
+      if (key !== undefined) this.#public.set(name, key);
     }
     this.#secrets = new Map(
       Object.entries(keyring.secrets).map(([name, text]) => [name, bytes(text)]),

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { encode } from "../runtime/codec.ts";
+import { encode, type Envelope } from "../runtime/codec.ts";
+import type { Address } from "../runtime/ports.ts";
 import { isIndex, isRecord } from "./guards.ts";
 import { isBytes, readBody } from "./pbft_wire.ts";
 
@@ -88,9 +89,20 @@ export class PartQueues {
   }
 }
 
+/** An envelope that came round about. */
+export type Handed = Envelope & {
+  /** Who has handed it on, and says whose it is. */
+  readonly handedBy?: Address;
+};
+
+/** The way of a message: what one who hands on makes of it does no harm to what another brings. */
+export function pathOf({ from, handedBy = "" }: Handed): string {
+  return `${from} ${handedBy}`;
+}
+
 type Assembly = { readonly id: number; readonly parts: Map<number, Uint8Array> };
 
-/** Puts messages together: one a sender and type at a time. */
+/** Puts messages together: one a sender, see {@link pathOf}, and type at a time. */
 export class Assemblies {
   readonly #open = new Map<string, Assembly>();
 

@@ -44,7 +44,8 @@ export class Proofs {
   readonly accepted = new Map<number, Prepared & { readonly signature: Proof }>();
   /** The first prepare of each backup in the present view. */
   readonly #prepares = new Map<number, Map<Replica, PrepareWire>>();
-  readonly #prepared = new Map<number, PreparedWire>();
+  /** By number and view: the last one may be on its way to the disk while a view change is made. */
+  readonly #prepared = new Map<number, Map<number, PreparedWire>>();
   readonly #checkpoints = new Map<Replica, Map<number, CheckpointWire>>();
   readonly #stable = new Map<string, Votes>();
   /** The last view change of each replica. */
@@ -75,6 +76,11 @@ export class Proofs {
     if (first === undefined) signed.set(sequence, wire);
     if (signed.size > MOST_CHECKPOINTS) signed.delete(Math.min(...signed.keys()));
     return first === undefined || first.digest === wire.digest ? undefined : first;
+  }
+
+  /** What a replica has signed of a state, at first. */
+  checkpointOf(replica: Replica, sequence: number): CheckpointWire | undefined {
+    return this.#checkpoints.get(replica)?.get(sequence);
   }
 
   /** The signatures of a checkpoint. */
@@ -139,8 +145,13 @@ export class Proofs {
     const prepares = [...own, ...votes.filter(([from]) => from !== index)];
     const signature = this.accepted.get(sequence)!.signature;
     const wire = { sequence, view, digest, signature, prepares };
-    this.#prepared.set(sequence, wire);
+    this.#notePrepared(wire);
     return wire;
+  }
+
+  #notePrepared(wire: PreparedWire): void {
+    const views = this.#prepared.get(wire.sequence) ?? new Map<number, PreparedWire>();
+    this.#prepared.set(wire.sequence, views.set(wire.view, wire));
   }
 
   /** The own view change, with the proofs of all it says. */
@@ -150,12 +161,19 @@ export class Proofs {
       view,
       stable,
       stableProof: this.stableProof(stable),
-      prepared: prepared.map(({ sequence }) => this.#prepared.get(sequence)!),
+      prepared: prepared.map((it) => this.#shown(it)),
       from: index,
       signature: authority.sign(index, { type: "viewChange", view, stable, prepared }),
     };
     this.viewChanges.set(index, wire);
     return wire;
+  }
+
+  /** What proves this and nothing else: the signature is of what the machine says. */
+  #shown({ sequence, view }: Prepared): PreparedWire {
+    const views = this.#prepared.get(sequence)!;
+    for (const earlier of views.keys()) if (earlier < view) views.delete(earlier);
+    return views.get(view)!;
   }
 
   /** Takes up what was durable. */
@@ -172,7 +190,7 @@ export class Proofs {
         return void this.batches.set(digest, batch);
       }
       case "prepared":
-        return void this.#prepared.set(record.sequence, proof as PreparedWire);
+        return this.#notePrepared(proof as PreparedWire);
       case "viewChange":
         return void this.viewChanges.set(this.index, proof as ViewChangeWire);
       case "newView":

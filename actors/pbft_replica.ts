@@ -1,11 +1,12 @@
 /**
- * A replica as a role: the chart in `protocols/pbft/replica.ts` decides; this file keeps what it must not hold (operations, states, signatures), and performs what it names.
+ * A replica as a role: the chart in `protocols/pbft/replica.ts` decides; this file keeps what it must not
+ * hold (operations, states, signatures), and performs what it names.
  *
  * An application gives its state machine to {@link replicaRole}, and exports what it gets.
  *
  * @module
  */
-import { recover, type Recovered, retained } from "../protocols/pbft/log.ts";
+import { recover, retained } from "../protocols/pbft/log.ts";
 import { INITIAL_DIGEST } from "../protocols/pbft/messages.ts";
 import {
   replica,
@@ -57,6 +58,8 @@ export const REPLICA_SETTINGS: ReplicaSettings = {
   fetchTimeoutMs: 500,
 };
 
+const INITIAL = { sequence: 0, digest: INITIAL_DIGEST };
+
 /** Configuration of a replica. */
 export interface ReplicaConfig {
   /** Name of the group: what is signed for one group means nothing in another. */
@@ -85,7 +88,7 @@ export interface ReplicaConfig {
 export interface ReplicaHooks {
   /** Every new state of the machine, also a recovered or fetched one. */
   readonly changed?: (state: unknown) => void;
-  /** Evidence that is the first of its kind. */
+  /** Evidence that is the first of its kind, and after a restart what was found before. */
   readonly accused?: (evidence: Evidence) => void;
 }
 
@@ -126,15 +129,14 @@ export class ReplicaActor implements Role {
     machine: StateMachine,
     private readonly hooks: ReplicaHooks = {},
   ) {
-    const group = { replicas: config.replicas.length, faulty: config.faulty };
-    const fault = groupFault(group);
+    const fault = groupFault(this.input);
     if (fault !== undefined) throw new RangeError(`Cannot start ${services.address}: ${fault}`);
-    this.#authority = new Authority(config.group, group, new Keys(config.keyring));
+    this.#authority = new Authority(config.group, this.input, new Keys(config.keyring));
     this.#service = new Service(machine, hooks.changed);
     this.#proofs = new Proofs(this.#authority, config.index);
     this.#liar = this.#liarOf(config.behaviours ?? []);
     const shared = this.#shared();
-    const { services: { timers, clock } } = this;
+    const { timers, clock } = services;
     this.#transfer = new Transfer({
       ...shared,
       replicas: config.replicas,
@@ -224,10 +226,9 @@ export class ReplicaActor implements Role {
     const store = this.services.openStore();
     const records = [...store.records()] as ProvedRecord[];
     this.#records = records;
-    const { index } = this.config;
-    const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    const as: Recovered = recover(records, index, this.#authority.group, initial);
-    for (const record of records) this.#proofs.recover(record);
+    const as = recover(records, this.config.index, this.#authority.group, INITIAL);
+    records.forEach((record) => this.#proofs.recover(record));
+    this.#dossier.recover(store);
     const executed = this.#service.recover(store, as.stable.sequence);
     this.#recovered = { type: "recovered", as, executed };
   }
@@ -236,6 +237,7 @@ export class ReplicaActor implements Role {
   serve(): void {
     this.#instance = this.#instances.create(String(this.config.index), this.input, undefined);
     this.step(this.#recovered!);
+    for (const it of this.#dossier.evidence) this.hooks.accused?.(it);
   }
 
   /** Ends. */
@@ -246,15 +248,10 @@ export class ReplicaActor implements Role {
   /** Where it is, what it refused, whom it convicted. */
   stats(): Record<string, unknown> {
     const isUp = this.#instance !== undefined;
+    const { waiting: pending } = this.#requests;
     const { view, active, executed, stable } = isUp ? this.context : { view: 0 } as ReplicaContext;
     return {
-      replica: {
-        view,
-        active,
-        executed,
-        stable: stable?.sequence,
-        pending: this.#requests.waiting,
-      },
+      replica: { view, active, executed, stable: stable?.sequence, pending },
       requestsExecuted: this.#service.executed,
       refused: { ...this.#refused },
       evidence: this.#dossier.evidence.map(({ replica, offence }) => ({ replica, offence })),
@@ -270,8 +267,7 @@ export class ReplicaActor implements Role {
 
   /** Below the stable checkpoint nothing is needed, and what is above in the journal is little. */
   #forget(): void {
-    const initial = { sequence: 0, digest: INITIAL_DIGEST };
-    this.#records = [...retained(this.#records, initial)] as ProvedRecord[];
+    this.#records = [...retained(this.#records, INITIAL)] as ProvedRecord[];
   }
 
   #count(reason: string): void {
@@ -286,7 +282,7 @@ export class ReplicaActor implements Role {
   // Operators --------------------------------------------------------------------------------
 
   #accuse(evidence: Evidence): void {
-    if (!this.#dossier.add(evidence)) return;
+    if (!this.#dossier.add(evidence, this.services.store)) return;
     const { replica, offence } = evidence;
     const name = `${this.config.replicas[replica]} (replica ${replica})`;
     this.services.log("failure", `${name} is faulty: ${offence}, by its own signature`);
@@ -295,6 +291,7 @@ export class ReplicaActor implements Role {
 
   /** Another has gathered evidence: it counts if it convicts. */
   hearEvidence(evidence: Evidence): boolean {
+    if (this.#dossier.has(evidence)) return true; // It need not be verified again.
     if (!isConvicting(evidence, this.#authority, this.input.window)) return false;
     this.#accuse(evidence);
     return true;

@@ -77,8 +77,10 @@ export class Speaker {
         return { sequence, digest, from, signature: proves(authority.sign(from, message)) };
       }
       case "viewChange": {
+        // The latest may be on its way to the disk: it is not said before.
         const wire = proofs.viewChanges.get(from);
-        return wire === undefined ? undefined : { ...wire, signature: proves(wire.signature) };
+        if (wire?.view !== message.view) return undefined;
+        return { ...wire, signature: proves(wire.signature) };
       }
       case "newView": {
         const wire = proofs.newView;

@@ -7,6 +7,7 @@
 import type { Assigned, Prepared, ReplicaMessage } from "../protocols/pbft/messages.ts";
 import { decodeBody, encode, MalformedFrame } from "../runtime/codec.ts";
 import { isIndex, isRecord } from "./guards.ts";
+import { sha256 } from "./pbft_keys.ts";
 
 /** A signature or authenticator. */
 export type Proof = Uint8Array;
@@ -108,14 +109,21 @@ export function statement(group: string, from: number, message: ReplicaMessage):
   }
 }
 
-/** What the primary signs of a new view. */
+/**
+ * What the primary signs of a new view. The view changes go in with their content, not by their
+ * signatures: who has chosen a weak key can make one signature fit two contents, and with the other
+ * one a correct primary's new view would look forged.
+ */
 export function newViewBytes(group: string, wire: Omit<NewViewWire, "signature">): Uint8Array {
   const { view, viewChanges, assigned } = wire;
   return encode([
     "newView",
     group,
     view,
-    viewChanges.map(({ from, signature }) => [from, signature]),
+    viewChanges.map(({ from, view, stable, prepared, signature }) => {
+      const content = { type: "viewChange", view, stable, prepared } as const;
+      return [from, sha256(statement(group, from, content)), signature];
+    }),
     assigned.map(({ sequence, digest }) => [sequence, digest]),
   ]);
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Assigned } from "../protocols/pbft/messages.ts";
-import type { Offence, ReplicaEffects } from "../protocols/pbft/replica_types.ts";
+import type { Assigned, Replica } from "../protocols/pbft/messages.ts";
+import type { ReplicaEffects } from "../protocols/pbft/replica_types.ts";
 import { primaryOf } from "../protocols/pbft/rules.ts";
 import { type Authority, viewChangeOf } from "./pbft_authority.ts";
-import type { Evidence, SignedStatement } from "./pbft_evidence.ts";
+import type { Contradiction, Evidence, SignedStatement } from "./pbft_evidence.ts";
 import type { Proofs } from "./pbft_proofs.ts";
 import type {
   CheckpointWire,
@@ -56,7 +56,11 @@ export class Witness {
   }
 
   /** The machine has found out by the message that is heard. */
-  accuse({ replica, offence }: ReplicaEffects["accuse"]): void {
+  accuse({ replica, offence, sequence, digest }: ReplicaEffects["accuse"]): void {
+    // What convicts may have been heard long before.
+    if (offence === "wrongCheckpoint") {
+      return this.#accuseWrong(replica, { sequence, digest: digest! });
+    }
     const { heard } = this;
     if (heard === undefined) return;
     if (heard.type === "newView") {
@@ -65,10 +69,19 @@ export class Witness {
     const statements = this.#statements(heard);
     if (statements === undefined) return;
     this.found({
-      offence: offence as Exclude<Offence, "forgedNewView">,
+      offence: offence as Contradiction,
       replica,
       statements,
     });
+  }
+
+  #accuseWrong(replica: Replica, stable: Assigned): void {
+    const { proofs } = this;
+    const wire = proofs.checkpointOf(replica, stable.sequence);
+    if (wire === undefined) return;
+    const proof = proofs.stableProof(stable);
+    const statement = checkpointed(wire);
+    this.found({ offence: "wrongCheckpoint", replica, statement, stable, proof });
   }
 
   #statements(

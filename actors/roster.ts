@@ -81,7 +81,7 @@ export class Roster {
     const own = (envelope: Envelope) => nodeOf(envelope.from) === services.node;
     const known = () => [...replicasOf(this.#now), services.address];
     this.messages = {
-      relay: relayHandler(this.#services, known, () => this.messages),
+      relay: relayHandler(this.#services, config.via, known, () => this.messages),
       "configuration.notice": {
         accepts: isNotice,
         handle: (notice: Notice, envelope) => this.#noticed(notice, envelope),

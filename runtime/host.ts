@@ -316,7 +316,7 @@ export class Host implements Services {
   /** Figures of host and role. */
   stats(): Record<string, unknown> {
     return {
-      ...this.#role.stats?.(),
+      ...(this.#life.recovered ? this.#role.stats?.() : {}),
       state: this.state,
       mailbox: this.ports.transport.depth(),
       outboxBytes: this.#outbox.bytes,

@@ -85,6 +85,11 @@ export class RoleLife {
     return this.#actor.getSnapshot().value as string;
   }
 
+  /** Whether it has what it keeps: its store is open, and read. */
+  get recovered(): boolean {
+    return !["starting", "recovering"].includes(this.state);
+  }
+
   /** Whether it has ended, orderly or not. */
   get over(): boolean {
     return this.#over;

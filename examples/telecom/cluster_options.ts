@@ -104,7 +104,7 @@ The first line on standard error once it serves is "ready URL".
                        (fault.* of the API); each order goes into the log
   --fault-schedule FILE
                        --faults, and those of a JSON list at their times after the start, such as
-                       [{"at": "2s", "behave": {"node": "core-1", "behaviours": ["equivocate"]}}];
+                       [{"at": "2s", "behave": {"node": "primary", "behaviours": ["equivocate"]}}];
                        others: exit, partition, heal, handOver, cancel, limit, replace
   --report json        print the report as one JSON object, the last line of standard output
   --history FILE       write two JSON lines for each operation of the traffic, replacing FILE:

@@ -4,7 +4,7 @@
  *
  * ```json
  * [
- *   { "at": "2s", "behave": { "node": "core-1", "behaviours": ["equivocate"] } },
+ *   { "at": "2s", "behave": { "node": "primary", "behaviours": ["equivocate"] } },
  *   { "at": "3s", "handOver": { "from": "core-2", "to": "core-3" } },
  *   { "at": "4s", "partition": [{ "from": "core-4", "to": "cloud-1" }] },
  *   { "at": "5s", "exit": "core-3/coordinator" },
@@ -13,14 +13,15 @@
  * ]
  * ```
  *
- * Times count from when the cluster serves. `limit` takes a number of transactions, `cancel` a node.
+ * Times count from when the cluster serves. `limit` takes a number of transactions, `cancel` a node. `primary` is
+ * the node whose replica leads at that time.
  *
  * @module
  */
 import * as v from "valibot";
 import type { Cluster } from "../../actors/cluster.ts";
 import type { RosterChange } from "../../actors/cluster_roster.ts";
-import type { Fault } from "../../actors/faults.ts";
+import { type Fault, PRIMARY } from "../../actors/faults.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { readDuration } from "./durations.ts";
 import type { Profile } from "./profiles.ts";
@@ -104,7 +105,7 @@ function nodesOf({ behave, exit, partition = [], heal = [], ...rest }: Entry): s
   const { handOver, cancel, replace } = rest;
   const links = [...partition, ...heal, ...(handOver === undefined ? [] : [handOver])];
   return [
-    behave?.node,
+    behave?.node === PRIMARY ? undefined : behave?.node,
     exit?.split("/")[0],
     cancel,
     replace,

@@ -54,7 +54,7 @@ export const operatorMethods: { readonly [M in FaultMethod | OperatorMethod]: Me
   "fault.restart": fault("Start a node that was crashed", { node }),
   "fault.load": fault("Let a node take most of one processor for a while", { node, ms: loadMs }),
   "fault.behave": fault(
-    "Have the replica of a node, one of those that order the configuration, lie",
+    "Have the replica of a node (or of primary), one of those that order the configuration, lie",
     { node, behaviours },
   ),
   "roster.list": {

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { type Behaviour, BEHAVIOURS, isBehaviours } from "../../actors/byzantine.ts";
-import type { ReplicaView, RosterView } from "../../actors/cluster_roster.ts";
+import { type ReplicaView, type RosterView, viewOf } from "../../actors/cluster_roster.ts";
 import type { LogOwnership } from "../../protocols/configuration/configuration.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import type { FaultParams, OperatorParams } from "./methods.ts";
@@ -39,7 +39,7 @@ hand-over  the coordinator of node FROM begins nothing more, seals its logs and 
 cancel     take a hand-over back that is not sealed
 limit      transactions that a coordinator runs at once
 behave     have the replica of a node lie in these ways from now on; without any it is correct
-           again. Needs a cluster with --faults. The ways:
+           again. NODE may be "primary", the one that leads. Needs a cluster with --faults. The ways:
            ${BEHAVIOURS.slice(0, 6).join(", ")},
            ${BEHAVIOURS.slice(6).join(", ")}
 replace    replace a node's replica: new keys, an empty store, the state fetched from the others
@@ -195,7 +195,10 @@ export function describeRoster({ configuration, replicas }: RosterView): string 
     `coordinators ${coordinators.join(", ")}; at most ` +
     `${settings.maxConcurrentTransactions} transactions each`,
     ...Object.entries(logs).map(([id, log]) => describeLog(id, log)),
-    ...replicas.map((replica, index) => describeReplica(replica, convicted[index])),
+    ...replicas.map((replica, index) => {
+      const leads = index === viewOf(replicas, faulty) % replicas.length;
+      return describeReplica(replica, leads, convicted[index]);
+    }),
   ];
   for (const { node, offence } of configuration.replaced) {
     lines.push(`replaced ${node}: ${offence}`);
@@ -215,9 +218,10 @@ function describeLog(id: string, { owner, to, sealed }: LogOwnership): string {
 
 function describeReplica(
   { node, up, view, executed, behaviours = [] }: ReplicaView,
+  leads: boolean,
   offence: string | undefined,
 ): string {
-  const how = up ? `view ${view}, executed ${executed}` : "DOWN";
+  const how = (up ? `view ${view}, executed ${executed}` : "DOWN") + (leads ? ", leads" : "");
   const lies = behaviours.length === 0 ? "" : `, lies: ${behaviours.join(", ")}`;
   return `replica ${node}  ${how}${lies}${offence === undefined ? "" : `, CONVICTED: ${offence}`}`;
 }

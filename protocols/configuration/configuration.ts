@@ -149,8 +149,11 @@ const rules: {
         : [...now.replaced, { node, offence }].slice(-MOST_REPLACED),
       generation: now.generation + 1,
       members: now.members.map((it, index) => index === replica ? member : it),
+      // Evidence is of one group; what a group has convicted another member of stays said.
       accusers: {},
-      convicted: {},
+      convicted: Object.fromEntries(
+        Object.entries(now.convicted).filter(([index]) => Number(index) !== replica),
+      ),
     };
   },
 };

@@ -130,9 +130,12 @@ const shapes: Readonly<Record<ConfigurationOperation["op"], (it: Fields) => bool
   replace: (it) => isCount(it["epoch"]) && isCount(it["replica"]) && isMember(it["member"]),
 };
 
+/** 32 bytes in base64: what no key can be would stop all who are to verify with it. */
+const isKey = (value: unknown) => typeof value === "string" && /^[A-Za-z0-9+/]{43}=$/.test(value);
+
 function isMember(value: unknown): boolean {
-  return isFields(value) && isName(value["node"]) && isName(value["publicKey"]) &&
-    isName(value["agreementKey"]);
+  return isFields(value) && isName(value["node"]) && isKey(value["publicKey"]) &&
+    isKey(value["agreementKey"]);
 }
 
 /** Whether a value is {@link LiveSettings} that can be kept. */

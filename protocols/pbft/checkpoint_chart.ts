@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { fetchState, forget, journalStable, sayStatus, tellLacking } from "./checkpoints.ts";
+import {
+  accuseWrong,
+  fetchState,
+  forget,
+  journalStable,
+  sayStatus,
+  tellLacking,
+} from "./checkpoints.ts";
 import { refuse } from "./ordering.ts";
 import { accuse } from "./view_change.ts";
 
@@ -12,12 +19,16 @@ export const checkpoint = {
   initial: "collecting",
   states: {
     collecting: {
-      always: { guard: "isStable", actions: ["becomeStable", journalStable, forget] },
+      always: [
+        { guard: "isStable", actions: ["becomeStable", journalStable, forget] },
+        { guard: "hasWrong", actions: [accuseWrong, "forgetWrong"] },
+      ],
       on: {
         checkpoint: [
           { guard: "isNoCheckpoint", actions: refuse("notCheckpoint") },
           { guard: "isDoubleCheckpoint", actions: accuse("doubleCheckpoint") },
           { guard: "isAboveStable", actions: "noteCheckpoint" },
+          { guard: "isWrong", actions: "noteCheckpoint" },
           {}, // Stable already.
         ],
       },

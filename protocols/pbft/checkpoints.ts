@@ -117,9 +117,20 @@ export function lackedBy(
   return messages;
 }
 
+/** Another that has given another digest for the stable state than a quorum has. */
+function wrongAtStable({ checkpoints, stable, index }: ReplicaContext): Replica | undefined {
+  const found = Object.entries(checkpoints).find(([from, given]) => {
+    const digest = given[stable.sequence];
+    return Number(from) !== index && digest !== undefined && digest !== stable.digest;
+  });
+  return found === undefined ? undefined : Number(found[0]);
+}
+
 /** Guards. */
 export const checkpointGuards = {
   isStable: ({ context }: Args): boolean => newlyStable(context) !== undefined,
+  /** Execution is deterministic: who signs another state than a quorum has is faulty. */
+  hasWrong: ({ context }: Args): boolean => wrongAtStable(context) !== undefined,
   isBehind: ({ context }: Args): boolean => isBehind(context),
   /** It fetches a state that is no longer the one it needs. */
   isOvertaken: ({ context }: Args): boolean =>
@@ -134,6 +145,11 @@ export const checkpointGuards = {
   },
   isAboveStable: ({ context, event }: Args): boolean =>
     (event as Event<"checkpoint">).sequence > context.stable.sequence,
+  /** Of the stable state, and late: it is looked at once more if it is another digest. */
+  isWrong: ({ context: { stable }, event }: Args): boolean => {
+    const { sequence, digest } = event as Event<"checkpoint">;
+    return sequence === stable.sequence && digest !== stable.digest;
+  },
   hasCheckpointed: ({ context, event }: Args): boolean =>
     event.type === "executed" && event.state !== undefined &&
     isCheckpoint(event.sequence, context.checkpointInterval) &&
@@ -155,6 +171,11 @@ export const checkpointFacts = {
     return { checkpoints: noted(context, from, { sequence, digest }) };
   },
   becomeStable: ({ context }: Args): Change => atStable(context, newlyStable(context)!),
+  forgetWrong: ({ context }: Args): Change => {
+    const from = wrongAtStable(context)!;
+    const { [context.stable.sequence]: _, ...given } = context.checkpoints[from]!;
+    return { checkpoints: { ...context.checkpoints, [from]: given } };
+  },
   beginFetching: ({ context }: Args): Change => ({
     fetching: { checkpoint: context.stable, from: nextSource(context, context.fetching.from) },
   }),
@@ -183,6 +204,17 @@ export const journalStable = {
   type: "journal",
   params: ({ context }: Args): ReplicaEffects["journal"] => ({
     record: { kind: "stable", ...context.stable },
+  }),
+} as const;
+
+/** Says who has signed another state than a quorum has. */
+export const accuseWrong = {
+  type: "accuse",
+  params: ({ context }: Args): ReplicaEffects["accuse"] => ({
+    replica: wrongAtStable(context)!,
+    offence: "wrongCheckpoint",
+    view: 0,
+    ...context.stable,
   }),
 } as const;
 

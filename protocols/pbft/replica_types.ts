@@ -107,6 +107,8 @@ export type Offence =
   | "doublePrepare"
   /** Two digests of one state. */
   | "doubleCheckpoint"
+  /** Another digest of a state than a quorum has signed. */
+  | "wrongCheckpoint"
   /** Two view changes for one view. */
   | "doubleViewChange"
   /** A new view that does not follow from the view changes it shows. */
@@ -150,6 +152,8 @@ export type ReplicaEffects = {
     readonly offence: Offence;
     readonly view: number;
     readonly sequence: number;
+    /** What is right, where others have proved it. */
+    readonly digest?: Digest;
   };
   /** Counts a message that was not taken. */
   refuse: { readonly reason: Refusal };

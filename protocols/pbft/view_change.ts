@@ -6,7 +6,7 @@
 import { backoffMs } from "../machine_types.ts";
 import { atStable } from "./checkpoints.ts";
 import { inNewView, preparedIn } from "./log.ts";
-import type { NewView, SentViewChange, ViewChange } from "./messages.ts";
+import type { NewView, ReplicaRecord, SentViewChange, ViewChange } from "./messages.ts";
 import {
   beginningOf,
   isCorrectNewView,
@@ -83,6 +83,11 @@ function isAhead({ context, event }: Args): boolean {
   return view > context.view || view === context.view && !context.active;
 }
 
+/** One was taken for this view: another, as correct as it may be, would leave the journal behind. */
+function isInstalled({ context, event }: Args): boolean {
+  return context.newView?.view === (event as Event<"newView">).view;
+}
+
 function isFromItsPrimary({ context, event }: Args): boolean {
   const { from, view } = event as Event<"newView">;
   return from === primaryOf(view, context);
@@ -112,7 +117,8 @@ export const viewChangeGuards = {
     isQuorumFor(context.view, viewChangesFor(context), context, context.window),
   /** From the primary of that view, and what follows from V: O is computed again (4.4). */
   isBeginning: (args: Args): boolean =>
-    isAhead(args) && isFromItsPrimary(args) && followsFromItsViewChanges(args),
+    isAhead(args) && !isInstalled(args) && isFromItsPrimary(args) &&
+    followsFromItsViewChanges(args),
   isForgery: (args: Args): boolean => isAhead(args) && !followsFromItsViewChanges(args),
   isNotItsPrimary: (args: Args): boolean => !isFromItsPrimary(args),
   isBegun: ({ context, event }: Args): boolean =>
@@ -143,11 +149,11 @@ export const viewChangeFacts = {
     const sent: ViewChange = { type: "viewChange", view, stable, prepared };
     return { viewChanges: { ...context.viewChanges, [from]: sent } };
   },
-  /** What it says from now on about this view is said once for all. */
-  makeViewChange: ({ context }: Args): Change => {
-    const { index, view, stable, log, viewChanges } = context;
-    const own: ViewChange = { type: "viewChange", view, stable, prepared: preparedIn(log) };
-    return { viewChanges: { ...viewChanges, [index]: own } };
+  /** What it says from now on about this view is said once for all: not before it is durable. */
+  noteLeft: ({ context, event }: Args): Change => {
+    const { record } = event as Event<"journaled">;
+    const { viewChange } = record as Extract<ReplicaRecord, { kind: "viewChange" }>;
+    return { viewChanges: { ...context.viewChanges, [context.index]: viewChange } };
   },
   makeNewView: ({ context }: Args): Change => {
     const viewChanges = chosen(context);
@@ -171,8 +177,11 @@ export const viewChangeFacts = {
 /** Forces what it says when it leaves. */
 export const journalViewChange = {
   type: "journal",
-  params: ({ context }: Args): ReplicaEffects["journal"] => ({
-    record: { kind: "viewChange", viewChange: context.viewChanges[context.index]! },
+  params: ({ context: { view, stable, log } }: Args): ReplicaEffects["journal"] => ({
+    record: {
+      kind: "viewChange",
+      viewChange: { type: "viewChange", view, stable, prepared: preparedIn(log) },
+    },
   }),
 } as const;
 

@@ -64,8 +64,14 @@ export const changing = {
   },
   states: {
     leaving: {
-      entry: ["makeViewChange", journalViewChange],
-      on: { journaled: { guard: "hasLeft", target: "collecting", actions: sayViewChange } },
+      entry: journalViewChange,
+      on: {
+        journaled: {
+          guard: "hasLeft",
+          target: "collecting",
+          actions: ["noteLeft", sayViewChange],
+        },
+      },
     },
     collecting: {
       always: [

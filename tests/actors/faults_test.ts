@@ -22,7 +22,8 @@ function stage(enabled = true) {
   const parts: FaultParts = {
     cluster: {
       plan: { faults: enabled, nodes: links.nodes.map((name) => ({ name })) },
-      spec: (role) => role === "core-1/coordinator" ? {} : undefined,
+      spec: (role) => ["core-1/coordinator", "core-2/configuration"].includes(role) || undefined,
+      roster: { primary: () => Promise.resolve("core-2") },
       killRole: (role) => void done.push(`exit ${role}`),
       crashNode: (node) => void done.push(`crash ${node}`),
       restartNode: (node) => void done.push(`restart ${node}`),
@@ -68,6 +69,16 @@ Deno.test("nodes are crashed, started and loaded; what is not there is named", a
   assertEquals(done.length, 4);
   assertEquals(log[0], "warning op orders crash core-1");
   assertEquals(log.at(-2), "warning op orders exit core-9/x: refused");
+});
+
+Deno.test("who is to lie is named, or whoever leads", async () => {
+  const { order, done, log } = stage();
+  const lie = (node: string) => order({ kind: "behave", node, behaviours: ["silent"] });
+  assertEquals(await lie("primary"), "done");
+  assertEquals(done, ['core-2/configuration pbft.behave {"behaviours":["silent"]}']);
+  assertEquals(log, ["info the primary is core-2", "warning op orders behave primary silent"]);
+  assertMatch(await lie("edge-1"), /There is no role edge-1\/configuration/);
+  assertMatch(await order({ kind: "crash", node: "primary" }), /There is no node primary/);
 });
 
 Deno.test("a degraded link is mended to what it was laid as, however often it was degraded", async () => {

@@ -55,11 +55,12 @@ for (const behaviour of BEHAVIOURS) {
 const CONVICTED: readonly (readonly [Behaviour, number, string])[] = [
   ["equivocate", 0, "equivocation"],
   ["voteForBoth", 2, "doublePrepare"],
+  ["lyingCheckpoint", 2, "wrongCheckpoint"],
 ];
 for (const [behaviour, index, offence] of CONVICTED) {
   Deno.test(`pbft: ${behaviour} is proved by what was signed`, async () => {
     await using group = await Group.start(4, { [index]: [behaviour] });
-    await group.count("a", 3);
+    await group.count("a", 5);
     await group.system.advance(500);
     const found = (await Promise.all([1, 3].map((it) => group.evidence(it)))).flat();
     assert(found.length > 0, "nobody has evidence");

@@ -158,7 +158,7 @@ Deno.test("check: what was executed at that number before a view change is what 
 Deno.test("check: replicas that do not say what they have prepared are found out", () => {
   const forgetful = replica.provide({
     actions: {
-      makeViewChange: assign(({ context: { index, view, stable, viewChanges } }) => ({
+      noteLeft: assign(({ context: { index, view, stable, viewChanges } }) => ({
         viewChanges: {
           ...viewChanges,
           [index]: { type: "viewChange" as const, view, stable, prepared: [] },

@@ -33,6 +33,20 @@ Deno.test("host: a batch of messages is one commit and one frame of answers", as
   assertEquals(scene.frames, [40]);
 });
 
+Deno.test("host: who asks for figures while it starts is told that, and ends nothing", async () => {
+  const scene = new HostScene((services) => ({
+    ...journaller(services),
+    stats: () => ({ bytes: services.store.journalBytes }),
+  }));
+  const figures = () => {
+    const { state, bytes } = scene.host.stats();
+    return { state, bytes };
+  };
+  assertEquals(figures(), { state: "starting", bytes: undefined });
+  await scene.serving();
+  assertEquals(figures(), { state: "serving", bytes: 0 });
+});
+
 Deno.test("host: what does not depend on the journal leaves before the commit", async () => {
   const scene = await new HostScene(journaller).serving();
   const atCommit: string[] = [];

@@ -7,7 +7,10 @@ import {
   type ConfigurationOperation,
 } from "../../../protocols/configuration/mod.ts";
 
-const member = (node: string) => ({ node, publicKey: `${node} p`, agreementKey: `${node} a` });
+const key = (text: string) => text.replaceAll(/[^a-z0-9]/g, "").padEnd(43, "A") + "=";
+const member = (node: string) => {
+  return { node, publicKey: key(`${node}p`), agreementKey: key(`${node}a`) };
+};
 const first: Configuration = {
   epoch: 7,
   generation: 2,
@@ -49,7 +52,7 @@ const replace = {
   op: "replace",
   epoch: 7,
   replica: 0,
-  member: { ...member("core-1"), publicKey: "n" },
+  member: { ...member("core-1"), publicKey: key("new") },
 };
 
 const ROWS: readonly Row[] = [
@@ -176,6 +179,25 @@ const ROWS: readonly Row[] = [
   ["by itself", first, { ...replace, member: member("core-1") }, "operator", "nothing"],
   ["by a node", first, replace, "core-1", no("forbidden")],
   ["by nobody", first, { ...replace, member: "core-1" }, "operator", no("malformed")],
+  [
+    "by one whose key is none",
+    first,
+    { ...replace, member: { ...replace.member, publicKey: "lie" } },
+    "operator",
+    no("malformed"),
+  ],
+  [
+    "what another member was convicted of stays said",
+    { ...first, convicted: { "0": "lie", "2": "doublePrepare" } },
+    replace,
+    "operator",
+    {
+      generation: 3,
+      members: [replace.member, ...first.members.slice(1)],
+      convicted: { "2": "doublePrepare" },
+      replaced: [{ node: "core-1", offence: "lie" }],
+    },
+  ],
 
   ["no operation", first, { op: "constructor" }, "operator", no("malformed")],
   ["no object", first, null, "operator", no("malformed")],

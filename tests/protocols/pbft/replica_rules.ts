@@ -376,6 +376,43 @@ rule("two digests of one state convict their sender", [
   checkpoint(2, 2, "x"),
   checkpoint(2, 2, "y"),
 ], [accuse(2, "doubleCheckpoint", 0, 2)]);
+const wrong = effect("accuse", {
+  replica: 2,
+  offence: "wrongCheckpoint",
+  view: 0,
+  sequence: 2,
+  digest: "s2",
+});
+rule(
+  "who has signed another state than a quorum is convicted when the quorum is complete",
+  [
+    ...threeExecuted,
+    checkpoint(2, 2, "x"),
+    checkpoint(0, 2, "s2"),
+    checkpoint(3, 2, "s2"),
+  ],
+  [...stable(2, "s2"), wrong],
+  {
+    context: { checkpoints: { 0: { 2: "s2" }, 1: { 2: "s2" }, 2: {}, 3: { 2: "s2" } } },
+  },
+);
+rule("and who signs it afterwards", [
+  ...threeExecuted,
+  checkpoint(0, 2, "s2"),
+  checkpoint(3, 2, "s2"),
+  checkpoint(2, 2, "x"),
+], [wrong]);
+rule(
+  "a checkpoint of a state that is past convicts nobody: nothing is left to compare it with",
+  [
+    checkpoint(0, 4, "s4"),
+    checkpoint(2, 4, "s4"),
+    checkpoint(3, 4, "s4"),
+    checkpoint(2, 2, "x"),
+  ],
+  [],
+  { context: { checkpoints: { 0: { 4: "s4" }, 2: { 4: "s4" }, 3: { 4: "s4" } } } },
+);
 rule("a checkpoint where none is due is refused", [checkpoint(2, 3, "x")], [
   refuse("notCheckpoint"),
 ]);
@@ -473,10 +510,16 @@ const own = change(1, 1);
 const leaving: Events = [request("a"), impatient];
 const gone: Events = [...leaving, left(own)];
 const { from: _from, ...said } = own;
+const behindAll = { active: true, stable: 0, executed: 0 };
 
 rule("a request that is not executed in time makes it leave, durably first", leaving, [
   journal({ kind: "viewChange", viewChange: said }),
 ], { states: { view: { changing: "leaving" } }, context: { view: 1, active: false } });
+rule("before that nobody is told, not even at its time to say how far it has come", [
+  ...leaving,
+  after("status", "gossip.telling"),
+], [send([0, 2, 3], { type: "status", view: 1, active: false, stable: 0, executed: 0 })]);
+rule("nor who asks", [...leaving, { type: "status", from: 3, view: 0, ...behindAll }], []);
 rule("then it says so", gone, [send([0, 2, 3], said)], {
   states: { view: { changing: "collecting" } },
 });
@@ -597,6 +640,20 @@ rule("then it prepares what the view begins with", [...installing, begun(theirs)
   effect("enter", { view: 1 }),
   effect("relay", { to: 1, requests: [id("c")] }),
 ], { index: 2, states: { view: "normal" } });
+rule(
+  "a second one for that view is not taken, as correct as it may be: the first is on its way",
+  [
+    ...installing,
+    newView(1, 1, [change(0, 1), change(1, 1), change(3, 1)]),
+    begun(theirs),
+  ],
+  [
+    send([0, 1, 3], { type: "prepare", ...at(1, "a", 1) }),
+    effect("enter", { view: 1 }),
+    effect("relay", { to: 1, requests: [id("c")] }),
+  ],
+  { index: 2 },
+);
 rule("a forged one convicts the new primary", [newView(1, 1, quorumOf, "b")], [
   accuse(1, "forgedNewView", 1),
 ], { index: 2, context: { view: 0 } });

@@ -63,15 +63,7 @@ export function Board(props: BoardProps): JSX.Element {
         </section>
         {live && (operator === undefined
           ? <TokenForm problem={problem} authorize={(token) => connection.authorize(token)} />
-          : (
-            <Acts
-              topology={topology}
-              down={down}
-              links={links}
-              act={act}
-              open={open}
-            />
-          ))}
+          : <Acts {...{ topology, down, links, act, open }} />)}
       </div>
       <div class="right">
         {selected !== undefined && (
