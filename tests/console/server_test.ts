@@ -58,6 +58,10 @@ Deno.test("changes are numbered, resumed from the last one seen, and the log is 
   assert(!feed.resume(back, feed.session, 0.5));
   for (let i = 0; i < 3000; i++) feed.publish({ what: "nodes", down: [] });
   assert(!feed.resume(back, feed.session, 3), "that is long gone");
+  const seen = feed.n;
+  for (let i = 0; i < 30; i++) feed.publish({ what: "nodes", down: ["x".repeat(100_000)] });
+  assert(!feed.resume(back, feed.session, seen), "that is more than a page may have unread");
+  assert(feed.resume(back, feed.session, feed.n - 10));
 });
 
 function socketOf() {
@@ -174,9 +178,27 @@ Deno.test("it serves its own files under a strict policy, and only to its own pa
   assertMatch(await rawStatus(server.port, { ...foreign, path: "/live" }), /403/);
 });
 
+Deno.test("on any address of loopback it answers to no other name", async () => {
+  for (const hostname of ["127.0.0.1", "127.0.0.2", "localhost"]) {
+    await using server = new ConsoleServer(watched, { hostname, port: 0 });
+    const { port } = server;
+    const evil = { host: `rebound.example:${port}`, path: "/" };
+    assertMatch(await rawStatus(port, evil, hostname), /403/, hostname);
+    assertMatch(
+      await rawStatus(port, { host: `127.0.0.1.example:${port}`, path: "/" }, hostname),
+      /403/,
+    );
+    assertMatch(await rawStatus(port, { host: `localhost:${port}`, path: "/" }, hostname), /200/);
+  }
+});
+
 /** What the first line of an answer says; `fetch` does not let one set these headers. */
-async function rawStatus(port: number, { path, ...headers }: Record<string, string>) {
-  using socket = await Deno.connect({ hostname: "127.0.0.1", port });
+async function rawStatus(
+  port: number,
+  { path, ...headers }: Record<string, string>,
+  hostname = "127.0.0.1",
+) {
+  using socket = await Deno.connect({ hostname, port });
   const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   await socket.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\n${head}\r\n`));
