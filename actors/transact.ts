@@ -19,10 +19,17 @@ export interface TransactRequest {
   readonly protocol?: "2pc" | "3pc";
   /** How much it matters, the more the higher; 0 if not given. */
   readonly priority?: number;
+  /** Whether the answer is to name the transaction; of several attempts the last. */
+  readonly named?: boolean;
 }
 
 /** What became of it. Only `committed` changed anything. */
-export type Fate =
+export type Fate = Outcome & {
+  /** Its id, if the request asked for that. */
+  readonly transaction?: string;
+};
+
+type Outcome =
   | { readonly outcome: "committed"; readonly answer: unknown }
   | {
     readonly outcome: "aborted";
@@ -40,6 +47,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   }
   if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
   if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
+  if (!["boolean", "undefined"].includes(typeof body["named"])) return false;
   return body["shards"].every((part) =>
     isRecord(part) && isIndex(part["shard"]) && Array.isArray(part["operations"])
   );

@@ -82,7 +82,7 @@ function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watc
     edges: () => present("gateway"),
     coordinators: () => present("coordinator").map((name) => `${name}/coordinator`),
     ask: (role, type, body) => system.ask(role, type, body, timeoutMs),
-    observed: (work) => stories.observed(work),
+    observed: (work, of) => stories.observed(work, of),
     order: (order) => cluster.carryOut(order),
     log: audit,
   });
