@@ -24,21 +24,22 @@ export interface TransactRequest {
 }
 
 /** What became of it. Only `committed` changed anything. */
-export type Fate = Outcome & {
-  /** Its id, if the request asked for that. */
-  readonly transaction?: string;
-};
-
-type Outcome =
-  | { readonly outcome: "committed"; readonly answer: unknown }
-  | {
-    readonly outcome: "aborted";
-    /** Whether the same request may succeed later. */
-    readonly retryable: boolean;
-    readonly reason: "refused" | "timeout" | "requested";
-    /** Why a participant said no, if one did. */
-    readonly refusal?: Refusal;
-  };
+export type Fate =
+  & {
+    /** Its id, if the request asked for that. */
+    readonly transaction?: string;
+  }
+  & (
+    | { readonly outcome: "committed"; readonly answer: unknown }
+    | {
+      readonly outcome: "aborted";
+      /** Whether the same request may succeed later. */
+      readonly retryable: boolean;
+      readonly reason: "refused" | "timeout" | "requested";
+      /** Why a participant said no, if one did. */
+      readonly refusal?: Refusal;
+    }
+  );
 
 /** Whether a body has the shape of a {@link TransactRequest}. */
 export function isTransactRequest(body: unknown): body is TransactRequest {
