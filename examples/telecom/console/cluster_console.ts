@@ -90,8 +90,7 @@ function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watc
     topology: topologyOf(input),
     down,
     links: () => linkStates(system, names),
-    sample: async () =>
-      sampler.take(await cluster.stats(), names, usage(), performance.now(), Date.now()),
+    sample: () => sampler.look(() => cluster.stats(), names, usage, () => performance.now()),
     check: (token) => acts.check(token),
     act: (token, method, params) => acts.act(token, method, params),
     story: (transaction) => stories.story(transaction),
