@@ -50,7 +50,7 @@ async function push(page: Page, text: string): Promise<void> {
 
 /** Waits for a line of the log, and answers with its classes. */
 async function line(page: Page, text: string): Promise<string> {
-  const found = `${LOG}.find((each) => each.innerText.includes(${JSON.stringify(text)}))`;
+  const found = `${LOG}.find((each) => each.textContent.includes(${JSON.stringify(text)}))`;
   return await page.until<string>(`${found}?.className`);
 }
 
@@ -113,7 +113,9 @@ browserTest("console: ten nodes, transactions and their diagrams, filters", asyn
   await page.until(`${LOG}.every((each) => !each.className.includes('k-info'))`);
   await page.click("input[type=search]");
   await page.type("votes no");
-  await page.until(`${LOG}.length > 0 && ${LOG}.every((each) => /votes NO/.test(each.innerText))`);
+  await page.until(
+    `${LOG}.length > 0 && ${LOG}.every((each) => /votes NO/.test(each.textContent))`,
+  );
 
   await push(page, "Transfer");
   await page.until(`/moved: \\d+ has/.test(document.body.innerText)`);
@@ -281,7 +283,7 @@ browserTest(
     await page.click("input[type=search]");
     await page.type("committed");
     await page.until(`(() => {
-      const found = ${LOG}.find((each) => /COMMITTED/.test(each.innerText));
+      const found = ${LOG}.find((each) => /COMMITTED/.test(each.textContent));
       found?.querySelector('button').click();
       return found !== undefined;
     })()`);
@@ -323,7 +325,8 @@ browserTest(
     }, { hostname: "127.0.0.1", port: 0 });
     server.log({ at: 0, kind: "warning", who: evil, text: evil, transaction: evil });
     const page = await browser.open(`http://127.0.0.1:${server.port}/#token=any`);
-    assertEquals(await page.text(".log .said"), evil);
+    // Not its innerText: lines that are not in view have none.
+    assertEquals(await page.until("document.querySelector('.log .said')?.textContent"), evil);
     await page.evaluate("document.querySelector('.log button').click()");
     await page.until("document.querySelector('.sequence .state') !== null");
     assertEquals(await page.text("dialog code"), evil);

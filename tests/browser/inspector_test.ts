@@ -90,7 +90,7 @@ browserTest("inspector: a machine steps before one's eyes", async (browser) => {
   assertEquals(await page.text("dd.state"), "held");
   await page.until(`!document.querySelector(".instance dl").innerText.includes("at least")`);
   await scene.step("ticket-1", "renew");
-  await page.until(`document.querySelector(".context").innerText.includes('"renewed": 1')`);
+  await page.until(`document.querySelector(".context")?.innerText.includes('"renewed": 1')`);
   await page.until(`document.querySelectorAll(".instance .records .step").length === 2`);
   await picture(page, "inspector-light");
   // Used, its life is over, and it goes from the list.
@@ -115,7 +115,9 @@ browserTest(
   })()`);
     // Attached a moment later.
     while (
-      !(await page.evaluate<string>("document.querySelector('.log').innerText")).includes("ticket:")
+      !(await page.evaluate<string>("document.querySelector('.log').textContent")).includes(
+        "ticket:",
+      )
     ) {
       await scene.step("ticket-0", "check");
       await scene.step("ticket-0", "renew");
