@@ -4,7 +4,10 @@
  * @module
  */
 import type { CoordinatorEvent } from "../protocols/two_phase_commit/coordinator.ts";
-import type { CoordinatorRecord } from "../protocols/two_phase_commit/messages.ts";
+import {
+  type CoordinatorRecord,
+  formatTransactionId,
+} from "../protocols/two_phase_commit/messages.ts";
 import { Histogram } from "../runtime/histogram.ts";
 import type { Instance, Perform } from "../runtime/instances.ts";
 import type { Services } from "../runtime/role.ts";
@@ -153,7 +156,8 @@ export class CoordinatorEffects {
         reason: params.reason ?? "refused",
         ...(facts.refusal === undefined ? {} : { refusal: facts.refusal }),
       };
-    this.#parts.services.reply(client, fate);
+    const name = request.named === true ? { transaction: formatTransactionId(facts.id) } : {};
+    this.#parts.services.reply(client, { ...fate, ...name });
   }
 }
 

@@ -19,19 +19,27 @@ export interface TransactRequest {
   readonly protocol?: "2pc" | "3pc";
   /** How much it matters, the more the higher; 0 if not given. */
   readonly priority?: number;
+  /** Whether the answer is to name the transaction; of several attempts the last. */
+  readonly named?: boolean;
 }
 
 /** What became of it. Only `committed` changed anything. */
 export type Fate =
-  | { readonly outcome: "committed"; readonly answer: unknown }
-  | {
-    readonly outcome: "aborted";
-    /** Whether the same request may succeed later. */
-    readonly retryable: boolean;
-    readonly reason: "refused" | "timeout" | "requested";
-    /** Why a participant said no, if one did. */
-    readonly refusal?: Refusal;
-  };
+  & {
+    /** Its id, if the request asked for that. */
+    readonly transaction?: string;
+  }
+  & (
+    | { readonly outcome: "committed"; readonly answer: unknown }
+    | {
+      readonly outcome: "aborted";
+      /** Whether the same request may succeed later. */
+      readonly retryable: boolean;
+      readonly reason: "refused" | "timeout" | "requested";
+      /** Why a participant said no, if one did. */
+      readonly refusal?: Refusal;
+    }
+  );
 
 /** Whether a body has the shape of a {@link TransactRequest}. */
 export function isTransactRequest(body: unknown): body is TransactRequest {
@@ -40,6 +48,7 @@ export function isTransactRequest(body: unknown): body is TransactRequest {
   }
   if (!["2pc", "3pc", undefined].includes(body["protocol"] as string | undefined)) return false;
   if (body["priority"] !== undefined && !isIndex(body["priority"])) return false;
+  if (!["boolean", "undefined"].includes(typeof body["named"])) return false;
   return body["shards"].every((part) =>
     isRecord(part) && isIndex(part["shard"]) && Array.isArray(part["operations"])
   );

@@ -4,12 +4,10 @@
  * @module
  */
 import type { InspectionHub } from "../../runtime/inspection/hub.ts";
+import { isLoopback } from "../../runtime/loopback.ts";
 import type { InspectorServer } from "../../runtime/inspector/server.ts";
 import type { ClusterOptions } from "./cluster_options.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
-
-/** Such an address is reached from this machine alone. */
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /**
  * Serves it. Its page and the layout of charts are loaded only then.
@@ -22,7 +20,7 @@ export async function inspectorOf(
 ): Promise<InspectorServer | undefined> {
   if (inspect === undefined) return undefined;
   const { hostname, port } = inspect;
-  const token = LOOPBACK.test(hostname) ? {} : { token: crypto.randomUUID() };
+  const token = isLoopback(hostname) ? {} : { token: crypto.randomUUID() };
   const { InspectorServer } = await import("../../runtime/inspector/server.ts");
   try {
     return new InspectorServer(hub, { hostname, port, ...token });

@@ -8,6 +8,7 @@
  * @module
  */
 import type { InspectionHub } from "../inspection/hub.ts";
+import { isLoopback } from "../loopback.ts";
 import { assets, headersFor, refused } from "./assets.ts";
 import { Overview } from "./overview.ts";
 import { StatelyFeed } from "./stately.ts";
@@ -25,7 +26,6 @@ export interface InspectorOptions {
   readonly patienceMs?: number;
 }
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)$/;
 const TICK_MS = 100;
 const CLIENTS_LIMIT = 64;
 /** Bytes that may wait in a socket. */
@@ -58,7 +58,7 @@ export class InspectorServer implements AsyncDisposable {
    */
   constructor(private readonly hub: InspectionHub, private readonly options: InspectorOptions) {
     const { hostname = "127.0.0.1", port, token } = options;
-    if (!LOOPBACK.test(hostname) && token === undefined) {
+    if (!isLoopback(hostname) && token === undefined) {
       throw new RangeError(`Cannot inspect on ${hostname}: off loopback a token is needed`);
     }
     this.#overview = new Overview(hub);
@@ -81,7 +81,7 @@ export class InspectorServer implements AsyncDisposable {
     const { pathname, host, hostname, searchParams } = new URL(request.url);
     const { hostname: own = "127.0.0.1", token } = this.options;
     // A page of another name that resolves to this machine must not read what is here.
-    if (LOOPBACK.test(own) && !LOOPBACK.test(hostname)) {
+    if (isLoopback(own) && !isLoopback(hostname)) {
       return refused(403, `The inspector is served to this machine only, not as ${hostname}`);
     }
     const asset = await assets.at(pathname);

@@ -107,8 +107,10 @@ async function serve(system: CommitSystem): Promise<ConsoleServer> {
     },
     down: () => [],
     links: () => links,
-    sample: async () =>
-      sampler.take((await system.figures()).stats, nodes, usage, performance.now(), Date.now()),
+    sample: () => {
+      const ask = async () => (await system.figures()).stats;
+      return sampler.look(ask, nodes, () => usage, () => performance.now());
+    },
     check: () => Promise.resolve({ ok: true, operator: "bench" }),
     act: none,
     story: none,

@@ -17,7 +17,7 @@ const ARGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 /** How a page is looked at. */
 export interface Look {

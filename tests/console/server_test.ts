@@ -58,6 +58,10 @@ Deno.test("changes are numbered, resumed from the last one seen, and the log is 
   assert(!feed.resume(back, feed.session, 0.5));
   for (let i = 0; i < 3000; i++) feed.publish({ what: "nodes", down: [] });
   assert(!feed.resume(back, feed.session, 3), "that is long gone");
+  const seen = feed.n;
+  for (let i = 0; i < 30; i++) feed.publish({ what: "nodes", down: ["x".repeat(100_000)] });
+  assert(!feed.resume(back, feed.session, seen), "that is more than a page may have unread");
+  assert(feed.resume(back, feed.session, feed.n - 10));
 });
 
 function socketOf() {
@@ -127,6 +131,16 @@ Deno.test("a page that makes no sense is told so, and then shown the door", asyn
   assertEquals(socket.sent.length, 8, "it is told no more");
 });
 
+Deno.test("a page that says hello over and over is refused, and then shown the door", async () => {
+  const socket = socketOf();
+  let states = 0;
+  const { state } = deskOf();
+  const visitor = new Visitor(socket, deskOf({ state: (it) => (states++, state(it)) }));
+  for (let i = 0; i < 1000; i++) await visitor.receive('{"type":"hello","token":"bad"}');
+  assertEquals(socket.closed[0], 1008);
+  assert(states < 20, `everything was told ${states} times`);
+});
+
 Deno.test("a page that does not read is cut, and the others are not held up", async () => {
   const desk = deskOf();
   const [slow, quick] = [socketOf(), socketOf()];
@@ -174,9 +188,27 @@ Deno.test("it serves its own files under a strict policy, and only to its own pa
   assertMatch(await rawStatus(server.port, { ...foreign, path: "/live" }), /403/);
 });
 
+Deno.test("on any address of loopback it answers to no other name", async () => {
+  for (const hostname of ["127.0.0.1", "127.0.0.2", "localhost"]) {
+    await using server = new ConsoleServer(watched, { hostname, port: 0 });
+    const { port } = server;
+    const evil = { host: `rebound.example:${port}`, path: "/" };
+    assertMatch(await rawStatus(port, evil, hostname), /403/, hostname);
+    assertMatch(
+      await rawStatus(port, { host: `127.0.0.1.example:${port}`, path: "/" }, hostname),
+      /403/,
+    );
+    assertMatch(await rawStatus(port, { host: `localhost:${port}`, path: "/" }, hostname), /200/);
+  }
+});
+
 /** What the first line of an answer says; `fetch` does not let one set these headers. */
-async function rawStatus(port: number, { path, ...headers }: Record<string, string>) {
-  using socket = await Deno.connect({ hostname: "127.0.0.1", port });
+async function rawStatus(
+  port: number,
+  { path, ...headers }: Record<string, string>,
+  hostname = "127.0.0.1",
+) {
+  using socket = await Deno.connect({ hostname, port });
   const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   await socket.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\n${head}\r\n`));
@@ -243,6 +275,7 @@ Deno.test("acts: faults go to the cluster, other methods through a gateway, erro
       id: crypto.randomUUID(),
     }, Date.now());
   const orders: unknown[] = [], asked: string[] = [], audit: string[] = [];
+  const followed: (string | undefined)[] = [];
   let edges = ["edge-1"];
   const acts = new Acts({
     publicKey,
@@ -250,7 +283,10 @@ Deno.test("acts: faults go to the cluster, other methods through a gateway, erro
     coordinators: () => ["core-1/coordinator"],
     ask: (role, type, body) => {
       asked.push(`${role} ${type}`);
-      if (type === "transact") return Promise.resolve({ outcome: "committed", answer: null });
+      if (type === "transact") {
+        assert((body as { readonly named?: boolean }).named);
+        return Promise.resolve({ outcome: "committed", answer: null, transaction: "log:7" });
+      }
       assertMatch(JSON.stringify(body), /"authorization":"Bearer /);
       return Promise.resolve('{"jsonrpc":"2.0","id":1,"result":{"balance":5}}');
     },
@@ -258,7 +294,11 @@ Deno.test("acts: faults go to the cluster, other methods through a gateway, erro
       orders.push(order);
       return Promise.resolve({ ok: true });
     },
-    observed: async (work) => ({ value: await work(), transaction: "log:7" }),
+    observed: async (work, of) => {
+      const value = await work();
+      followed.push(of(value));
+      return value;
+    },
     log: (_, text) => void audit.push(text),
   });
   const operator = await token("operator"), subscriber = await token("subscriber");
@@ -276,6 +316,7 @@ Deno.test("acts: faults go to the cluster, other methods through a gateway, erro
     transaction: "log:7",
   });
   assertEquals(asked, ["edge-1/gateway request", "core-1/coordinator transact"]);
+  assertEquals(followed, ["log:7"]);
   assertEquals(audit, ["operator asks for account.transfer at the console"]);
   const refused = async (token: string, method: string, params: Record<string, unknown>) =>
     await acts.act(token, method, params).then(() => "done", (error: Error) => error.message);

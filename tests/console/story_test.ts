@@ -149,3 +149,21 @@ Deno.test("a sample is what was counted since the last, by the clock, and percen
   assertEquals([third.cluster.requestsPerS, third.nodes[0]?.cpuPercent], [0, 0]);
   assertEquals([third.cluster.nodesUp, third.nodes[1]?.roles], [1, []]);
 });
+
+Deno.test("a role that answers late does not make a second of the others look like none", async () => {
+  const sampler = new Sampler();
+  let now = 0;
+  // Asked once a second; once it takes almost all of one until the last has answered.
+  const requests = async (second: number, tookMs: number) => {
+    now = 1000 * second;
+    const ask = () => {
+      now += tookMs;
+      return Promise.resolve({ "edge-1/gateway": gateway(100 * second, 50, [], 900) });
+    };
+    const { cluster } = await sampler.look(ask, ["edge-1"], () => usage(1000), () => now);
+    return cluster.requestsPerS;
+  };
+  const rates: number[] = [];
+  for (const tookMs of [5, 5, 990, 5, 5]) rates.push(await requests(rates.length, tookMs));
+  assertEquals(rates, [0, 100, 100, 100, 100]);
+});

@@ -20,10 +20,11 @@ Deno.test("inspection: attached and detached a hundred times while it runs, noth
   const { inspection } = system;
   let whole = 0, begun = 0;
   const all = Promise.withResolvers<void>();
-  using _ = inspection.attach({ kinds: ["step"], roles: ["here/counter"] }, (records) => {
+  using always = inspection.attach({ kinds: ["step"], roles: ["here/counter"] }, (records) => {
     whole += records.filter((it) => it.kind === "step" && it.event === "add").length;
     if (whole === VISITS) all.resolve();
   });
+  await always.ready();
   for (let i = 1; i <= VISITS; i++) {
     using visit = inspection.attach({ payloads: true }, () => begun++);
     if (i % 2 === 0) await visit.ready();
@@ -34,6 +35,35 @@ Deno.test("inspection: attached and detached a hundred times while it runs, noth
   assert(begun > 0, "those who came and went were told of something");
   assertEquals(inspection.attached, 1);
   assertEquals(inspection.figures.dropped, 0);
+});
+
+Deno.test("inspection: a role is killed under its onlookers, and is another life after", async () => {
+  await using system = WorkerSystem.create({ nodes: ["here"] });
+  const { inspection } = system;
+  const told: string[] = [];
+  let heard = () => {};
+  using _ = inspection.attach({}, (records) => {
+    for (const it of records) {
+      if (it.role !== "here/counter") continue;
+      if (it.kind === "roleStarted" || it.kind === "roleEnded") told.push(it.kind);
+      else if (it.kind === "step" && it.event === "add") told.push("add");
+    }
+    heard();
+  });
+  const until = async (has: () => boolean) => {
+    while (!has()) await new Promise<void>((resolve) => heard = resolve);
+  };
+  for (let life = 0; life < 3; life++) {
+    const { terminate } = await system.spawn(COUNTER);
+    system.tell("here/counter", "add", { by: 1 });
+    await until(() => told.at(-1) === "add");
+    const asked = inspection.census("here/counter").then(() => "answered", () => "gone");
+    terminate();
+    await until(() => told.at(-1) === "roleEnded");
+    assert(["answered", "gone"].includes(await asked), "who asked is not left waiting");
+  }
+  assertEquals(told, Array(3).fill(["roleStarted", "add", "roleEnded"]).flat());
+  assertEquals(inspection.roles().map(({ address }) => address), ["main/client"]);
 });
 
 Deno.test("inspector: however many pages come and go, the roles are asked by one at a time", async () => {

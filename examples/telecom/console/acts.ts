@@ -30,8 +30,11 @@ export interface ActParts {
   readonly coordinators: () => readonly Address[];
   /** Asks a role. Rejects with `AskFailed`. */
   readonly ask: (role: Address, type: string, body: unknown) => Promise<unknown>;
-  /** Does some work, and tells which transaction a coordinator began for it meanwhile. */
-  readonly observed: <T>(work: () => Promise<T>) => Promise<{ value: T; transaction?: string }>;
+  /** Does some work, and follows the transaction that its result names. */
+  readonly observed: <T>(
+    work: () => Promise<T>,
+    of: (value: T) => string | undefined,
+  ) => Promise<T>;
   readonly order: (order: FaultOrder) => Promise<FaultAnswer>;
   /** For the audit. */
   readonly log: (kind: LogKind, text: string) => void;
@@ -101,11 +104,12 @@ export class Acts {
     const coordinator = coordinators[this.#turn++ % Math.max(1, coordinators.length)];
     if (coordinator === undefined) throw new Error("No coordinator serves: start one first");
     const { shards, answerShard } = planned.plan;
-    const { value, transaction } = await this.parts.observed(() =>
-      this.#ask(coordinator, "transact", { shards, answerShard })
+    const value = await this.parts.observed(
+      () => this.#ask(coordinator, "transact", { shards, answerShard, named: true }),
+      (answer) => isFate(answer) ? answer.transaction : undefined,
     );
     if (!isFate(value)) throw new Error(`${coordinator} gave no answer`);
-    const id = transaction === undefined ? {} : { transaction };
+    const id = value.transaction === undefined ? {} : { transaction: value.transaction };
     if (value.outcome === "committed") return { outcome: "committed", ...id };
     const reason = value.refusal === undefined
       ? `no answer in time (${value.reason})`

@@ -82,7 +82,7 @@ function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watc
     edges: () => present("gateway"),
     coordinators: () => present("coordinator").map((name) => `${name}/coordinator`),
     ask: (role, type, body) => system.ask(role, type, body, timeoutMs),
-    observed: (work) => stories.observed(work),
+    observed: (work, of) => stories.observed(work, of),
     order: (order) => cluster.carryOut(order),
     log: audit,
   });
@@ -90,8 +90,7 @@ function watch(input: ClusterConsoleInput, log: (entry: LogEntry) => void): Watc
     topology: topologyOf(input),
     down,
     links: () => linkStates(system, names),
-    sample: async () =>
-      sampler.take(await cluster.stats(), names, usage(), performance.now(), Date.now()),
+    sample: () => sampler.look(() => cluster.stats(), names, usage, () => performance.now()),
     check: (token) => acts.check(token),
     act: (token, method, params) => acts.act(token, method, params),
     story: (transaction) => stories.story(transaction),

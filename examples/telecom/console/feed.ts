@@ -19,8 +19,10 @@ interface Kept {
   readonly restricted: boolean;
 }
 
-/** Changes kept for pages that come back: several minutes of them. */
+/** Changes kept for pages that come back: a minute or two. Beyond that, everything is told anew. */
 const KEPT = 2000;
+/** Characters of them; less than may wait to be read by one page. */
+const KEPT_CHARACTERS = 2 * 1024 * 1024;
 
 /** The numbered changes of one run of the server. */
 export class Feed {
@@ -29,6 +31,7 @@ export class Feed {
   readonly #kept: Kept[] = [];
   readonly #followers = new Set<Follower>();
   #n = 0;
+  #characters = 0;
 
   /** Number of the last change. */
   get n(): number {
@@ -45,7 +48,10 @@ export class Feed {
     const text = JSON.stringify({ type: "change", n: ++this.#n, change });
     const restricted = change.what === "log";
     this.#kept.push({ text, restricted });
-    if (this.#kept.length > KEPT) this.#kept.shift();
+    this.#characters += text.length;
+    while (this.#kept.length > KEPT || this.#characters > KEPT_CHARACTERS) {
+      this.#characters -= this.#kept.shift()!.text.length;
+    }
     for (const follower of this.#followers) {
       if (follower.operator || !restricted) follower.send(text);
     }

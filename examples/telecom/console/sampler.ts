@@ -50,6 +50,22 @@ export class Sampler {
   #process: { readonly at: number; readonly cpuMs: number } | undefined;
 
   /**
+   * Asks for figures and takes them. They count as those of the moment they were asked for: a role
+   * that answers late must not make a second of the others look like none.
+   *
+   * @param now monotonic, in ms
+   */
+  async look(
+    ask: () => Promise<RoleFigures>,
+    nodes: readonly string[],
+    usage: () => ProcessUsage,
+    now: () => number,
+  ): Promise<Sample> {
+    const [at, wall, used] = [now(), Date.now(), usage()];
+    return this.take(await ask(), nodes, used, at, wall);
+  }
+
+  /**
    * One look.
    *
    * @param nodes in the order in which they are shown

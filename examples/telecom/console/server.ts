@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isLoopback } from "../../../runtime/loopback.ts";
 import { PageFiles } from "../../../runtime/page_files.ts";
 import { Feed } from "./feed.ts";
 import {
@@ -45,7 +46,6 @@ const LOOK_MS = 100;
 /** How long figures are still taken when the last page has left, in case it comes back. */
 const LINGER_MS = 60_000;
 const VISITORS_LIMIT = 64;
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 const files = new PageFiles(import.meta.url, {
   "/": "index.html",
@@ -170,7 +170,7 @@ export class ConsoleServer implements AsyncDisposable {
   async #handle(request: Request): Promise<Response> {
     const { pathname, host, hostname } = new URL(request.url);
     // A page of another name that resolves to this machine must not read what is here.
-    if (LOOPBACK.has(bracketed(this.options.hostname)) && !LOOPBACK.has(hostname)) {
+    if (isLoopback(this.options.hostname) && !isLoopback(hostname)) {
       return refused(403, `This console is served to this machine only, not as ${hostname}`);
     }
     if (pathname === "/live") return this.#connect(request, host);
@@ -217,10 +217,6 @@ export class ConsoleServer implements AsyncDisposable {
     await Promise.race([this.#server.shutdown(), patience.promise]);
     clearTimeout(timer);
   }
-}
-
-function bracketed(hostname: string): string {
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
 /** Nothing but its own files and its own socket. */

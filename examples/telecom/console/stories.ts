@@ -5,8 +5,6 @@
  * @module
  */
 import type { InspectionHub } from "../../../runtime/inspection/hub.ts";
-import type { InspectionRecord } from "../../../runtime/inspection/records.ts";
-import { CLIENT } from "../../../runtime/role.ts";
 import type { LogEntry, Story } from "./protocol.ts";
 import { storyOf, tellOf } from "./story.ts";
 
@@ -19,7 +17,7 @@ export interface StoryParts {
   readonly log: (entry: LogEntry) => void;
 }
 
-/** Acks and forgetting come after the answer. */
+/** Acks and forgetting come after the answer. In ms. */
 const AFTERMATH_MS = 700;
 /** How long roles are waited for until they are inspected. */
 const ATTACH_MS = 300;
@@ -34,39 +32,24 @@ const COORDINATORS: ReadonlySet<string> = new Set([
 /** Keeps the last stories. */
 export class Stories {
   readonly #kept = new Map<string, Promise<Story>>();
-  /** One act at a time: else nobody could tell whose transaction is whose. */
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: StoryParts) {}
 
-  /** Does work that lets a coordinator begin a transaction for the client, and tells which. */
-  async observed<T>(work: () => Promise<T>): Promise<{ value: T; transaction?: string }> {
-    const before = this.#last;
-    const done = Promise.withResolvers<void>();
-    this.#last = done.promise;
-    await before;
+  /** Does work, and follows the transaction that it turns out to have been, if it was one. */
+  async observed<T>(work: () => Promise<T>, of: (value: T) => string | undefined): Promise<T> {
+    const attachment = this.parts.hub.attach({}, () => {});
     let transaction: string | undefined;
-    const asked = new Set<string>();
-    const attachment = this.parts.hub.attach({}, (records) => {
-      for (const record of records) {
-        if (isAsk(record)) asked.add(record.role);
-        else if (record.kind === "began" && COORDINATORS.has(record.machine)) {
-          if (asked.delete(record.role)) transaction ??= record.about;
-        }
-      }
-    });
     try {
       await this.#attached();
       const value = await work();
-      // Records come a moment after what they tell of.
-      const until = performance.now() + ATTACH_MS;
-      while (transaction === undefined && performance.now() < until) await pause(10);
-      if (transaction === undefined) return { value };
-      this.#keep(transaction, pause(AFTERMATH_MS).then(() => attachment.detach()));
-      return { value, transaction };
+      transaction = of(value);
+      // Acks, and records of what was told, come a moment after the answer.
+      if (transaction !== undefined) {
+        void this.#keep(transaction, pause(AFTERMATH_MS).then(() => attachment.detach()));
+      }
+      return value;
     } finally {
       if (transaction === undefined) attachment.detach();
-      done.resolve();
     }
   }
 
@@ -115,10 +98,6 @@ export class Stories {
     const asked = hub.roles().map(({ address }) => hub.census(address).catch(() => {}));
     await Promise.race([Promise.all(asked), pause(ATTACH_MS)]);
   }
-}
-
-function isAsk(record: InspectionRecord): boolean {
-  return record.kind === "received" && record.type === "transact" && record.from === CLIENT;
 }
 
 function pause(ms: number): Promise<void> {

@@ -40,6 +40,8 @@ const OPEN = 1;
 export const UNREAD_LIMIT: number = 4 * 1024 * 1024;
 /** Acts that one page may have under way. */
 const ACTS_LIMIT = 16;
+/** Each may cost a signature and a megabyte: so many at once, then one each pause. */
+const HELLOS_LIMIT = 8, HELLO_PAUSE_MS = 500;
 /** Frames that are not understood until a page is shown the door. */
 const PATIENCE = 8;
 const TOO_SLOW = 1013, POLICY = 1008, GOING_AWAY = 1001;
@@ -50,6 +52,8 @@ export class Visitor implements Follower {
   #operator: string | undefined;
   #acts = 0;
   #strays = 0;
+  #hellos = HELLOS_LIMIT;
+  #greeted = performance.now();
   #gone = false;
 
   constructor(private readonly socket: Socket, private readonly desk: Desk) {}
@@ -60,14 +64,17 @@ export class Visitor implements Follower {
 
   /** Takes a frame. Never throws. */
   async receive(data: unknown): Promise<void> {
+    if (this.#gone) return;
     let frame: FromPage;
     try {
       frame = readFrame(data);
     } catch (error) {
       return this.#refuse((error as Error).message);
     }
-    if (frame.type === "hello") await this.#hello(frame);
-    else if (frame.type === "act") {
+    if (frame.type === "hello") {
+      if (!this.#mayGreet()) return this.#refuse("That was enough of hello: wait for a moment");
+      await this.#hello(frame);
+    } else if (frame.type === "act") {
       const { id, method, params } = frame;
       await this.#answer(id, (token) => this.desk.act(token, method, params));
     } else if (frame.type === "capture") {
@@ -82,6 +89,16 @@ export class Visitor implements Follower {
   leave(): void {
     this.#gone = true;
     this.desk.feed.leave(this);
+  }
+
+  #mayGreet(): boolean {
+    const now = performance.now();
+    const earned = (now - this.#greeted) / HELLO_PAUSE_MS;
+    this.#greeted = now;
+    this.#hellos = Math.min(HELLOS_LIMIT, this.#hellos + earned);
+    if (this.#hellos < 1) return false;
+    this.#hellos--;
+    return true;
   }
 
   async #hello({ session, n, token }: Extract<FromPage, { type: "hello" }>): Promise<void> {

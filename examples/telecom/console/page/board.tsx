@@ -61,11 +61,6 @@ export function Board(props: BoardProps): JSX.Element {
         <section class="panel" aria-label="Topology">
           <Topology {...seen} />
         </section>
-        {live && (operator === undefined
-          ? <TokenForm problem={problem} authorize={(token) => connection.authorize(token)} />
-          : <Acts {...{ topology, down, links, act, open }} />)}
-      </div>
-      <div class="right">
         {selected !== undefined && (
           <Details
             name={selected}
@@ -74,6 +69,11 @@ export function Board(props: BoardProps): JSX.Element {
             close={() => setSelected(undefined)}
           />
         )}
+        {live && (operator === undefined
+          ? <TokenForm problem={problem} authorize={(token) => connection.authorize(token)} />
+          : <Acts {...{ topology, down, links, act, open }} />)}
+      </div>
+      <div class="right">
         {replay === undefined
           ? (
             <section class="panel" aria-label="Telemetry">

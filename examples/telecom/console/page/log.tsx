@@ -166,7 +166,7 @@ export const LogLine = memo(function LogLine({ entry, open, instantOf = timeOf }
       <time>{instantOf(at)}</time>
       <i class="sign" role="img" aria-label={kind}>{SIGNS[kind]}</i>
       <span class="who">{who}</span>
-      <span class="said">{text}</span>
+      <span class="said" title={text}>{text}</span>
       {transaction !== undefined && open !== undefined && (
         <button
           type="button"

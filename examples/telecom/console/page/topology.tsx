@@ -110,8 +110,6 @@ function Link({ wire, from, to, dead, messages, selected }: LinkProps): JSX.Elem
   if (near) names.push("near");
   else if (selected !== undefined) names.push("dimmed");
   const middle = middleOf(from, to);
-  // Labels of a node's links stand apart at their other ends.
-  const label = toward(selected === a ? to : from, middle);
   const delay = there?.delayMs ?? back?.delayMs ?? 0;
   // From one hair to a thread: ten times the messages are one step.
   const width = dead || messages <= 0 ? 1 : Math.min(5, 1 + Math.log10(1 + messages) * 1.2);
@@ -127,7 +125,7 @@ function Link({ wire, from, to, dead, messages, selected }: LinkProps): JSX.Elem
         <Cut at={cutThere === cutBack ? middle : toward(cutThere ? to : from, middle)} />
       )}
       {near && !dead && (
-        <text class="link-label" x={label.x} y={from.y === to.y ? middle.y - 5 : label.y}>
+        <text class="link-label" x={middle.x} y={middle.y - 5}>
           {amountOf(delay, "ms")}
           {loss > 0 ? ` · −${Math.round(100 * loss)} %` : ""}
           {messages >= 1 ? ` · ${amountOf(Math.round(messages))}/s` : ""}
