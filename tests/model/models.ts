@@ -185,13 +185,13 @@ export const MODELS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       pbftModel("pbft/accomplice", { ...GROUP, replica, accomplices: 1 }),
   }],
   ["pbft/n5", {
-    summary: "one number of 5 replicas, up to symmetry: journals are fast, no vote comes early",
+    summary: "one number of 5 replicas, up to symmetry: journals are fast, votes suffice",
     options: [],
     build: ({ pbftReplica: replica }) =>
       pbftModel("pbft/n5", { ...GROUP, replica, replicas: 5, brief: true, settled: true }),
   }],
   ["pbft/n5_view_change", {
-    summary: "the same and a view change",
+    summary: "the same and a view change: 14.5 million states",
     options: [],
     build: ({ pbftReplica: replica }) => {
       const bounds = { replicas: 5, viewChange: true, brief: true, settled: true };
