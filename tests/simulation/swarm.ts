@@ -35,7 +35,7 @@ export const SHAPES = ["symmetric", "one-way", "isolated", "tiers", "bridge", "h
 export type Shape = typeof SHAPES[number];
 
 /** Kinds that are drawn for any scenario. Lies are for those that have liars, who ask for them. */
-const DRAWN = FAULTS.filter((fault) => fault !== "lie");
+export const DRAWN: readonly Fault[] = FAULTS.filter((fault) => fault !== "lie");
 
 /** What one seed is given. A kind that is not in `on` has no effect, whatever its strength. */
 export interface Swarm {
