@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { within } from "../runtime/within.ts";
 
 /** Where to listen. */
 export interface HttpAddress {
@@ -53,13 +54,10 @@ export function serveHttp(options: HttpOptions): { shutdown(): Promise<void> } {
     (request) => handle(request, options),
   );
   return {
-    async shutdown() {
+    shutdown() {
       // Alone it would wait for ever for a client that never sends the rest of its body. What is
       // still open then ends with the worker; `abort` after `shutdown` is an error of Deno's.
-      const patience = Promise.withResolvers<void>();
-      const timer = setTimeout(patience.resolve, GRACE_MS);
-      await Promise.race([server.shutdown(), patience.promise]);
-      clearTimeout(timer);
+      return within(server.shutdown(), GRACE_MS);
     },
   };
 }

@@ -7,9 +7,11 @@
  *
  * @module
  */
+import { refused } from "../http_server.ts";
 import type { InspectionHub } from "../inspection/hub.ts";
 import { isLoopback } from "../loopback.ts";
-import { assets, headersFor, refused } from "./assets.ts";
+import { within } from "../within.ts";
+import { assets, headersFor } from "./assets.ts";
 import { Overview } from "./overview.ts";
 import { StatelyFeed } from "./stately.ts";
 import { readWish, Visitor } from "./visitor.ts";
@@ -188,10 +190,7 @@ export class InspectorServer implements AsyncDisposable {
     }
     this.#overview[Symbol.dispose]();
     // A client that never answers a close must not hold up what is inspected.
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, 300);
-    await Promise.race([this.#server.shutdown(), patience.promise]);
-    clearTimeout(timer);
+    await within(this.#server.shutdown(), 300);
   }
 }
 

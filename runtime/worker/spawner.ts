@@ -11,6 +11,7 @@ import type { Address, RoleSpec, Spawned, Spawner } from "../ports.ts";
 import { deriveSeed } from "../random.ts";
 import type { LogKind } from "../role.ts";
 import { MAX_SLOTS, type Switchboard } from "../switchboard.ts";
+import { within } from "../within.ts";
 import { ProcessClock } from "./environment.ts";
 import type { FromWorker, Init, ToWorker } from "./messages.ts";
 import { WorkerStation } from "./station.ts";
@@ -293,10 +294,7 @@ export class WorkerSpawner implements Spawner {
       worker.terminate();
       abandon();
     }
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, CLOSE_TIMEOUT_MS);
-    await Promise.race([Promise.allSettled(this.#watches), patience.promise]);
-    clearTimeout(timer);
+    await within(Promise.allSettled(this.#watches), CLOSE_TIMEOUT_MS);
   }
 }
 

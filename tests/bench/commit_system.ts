@@ -1,4 +1,5 @@
 /** The roles of the `commit` bench at work: coordinators, participants, and a client in a closed loop. */
+import process from "node:process";
 import type { DetectorConfig } from "../../actors/deadlock_detector.ts";
 import type { LinkState } from "../../examples/telecom/console/protocol.ts";
 import type { InspectionHub } from "../../runtime/inspection/hub.ts";
@@ -16,6 +17,14 @@ const TIMES = { leaseMs: 5000, driftPpm: 200 };
 export interface Size {
   readonly coordinators: number;
   readonly participants: number;
+}
+
+/** One load, and what it cost. */
+export interface Round {
+  /** Transactions committed a second. */
+  readonly perS: number;
+  /** Processor time of all threads per transaction, in microseconds. */
+  readonly cpuUs: number;
 }
 
 /** A system under load. */
@@ -123,6 +132,28 @@ export class CommitSystem implements AsyncDisposable {
     return await this.#system.ask(CLIENT, "load", load, PATIENCE_MS) as Measured;
   }
 
+  /** One load, with the processor time it takes. */
+  async round(load: Load): Promise<Round> {
+    const since = process.cpuUsage();
+    const { committed, ms } = await this.load(load);
+    const { user, system } = process.cpuUsage(since);
+    // The warm-up is as busy as what is measured.
+    const share = ms / (ms + load.warmUpMs);
+    return { perS: committed / ms * 1000, cpuUs: (user + system) * share / committed };
+  }
+
+  /**
+   * Lets everything finish, and counts the money.
+   *
+   * @param debited what has to be gone from all accounts together
+   * @throws {Error} if anything else is
+   */
+  async settle(debited: number): Promise<void> {
+    await this.#drain();
+    const off = this.#missing() - debited;
+    if (off !== 0) throw new Error(`The stores are off by ${off}`);
+  }
+
   /** What all coordinators count together, once nothing is under way. */
   async counted(name: string): Promise<number> {
     let sum = 0;
@@ -136,14 +167,14 @@ export class CommitSystem implements AsyncDisposable {
   }
 
   /** Lets everything finish. */
-  async drain(): Promise<void> {
+  async #drain(): Promise<void> {
     for (const role of [...this.#coordinators, ...this.#participants]) {
       await this.#system.ask(role, "$drain", null, PATIENCE_MS);
     }
   }
 
   /** What has gone from all accounts, as it stands on the disk. */
-  missing(): number {
+  #missing(): number {
     let sum = this.#participants.length * ACCOUNTS * BALANCE;
     for (let shard = 0; shard < this.#participants.length; shard++) {
       sum -= sumOfAccounts(`${this.folder}/participant-${shard}.sqlite`);

@@ -3,15 +3,13 @@
  * connected and with one that reads everything it is told: figures of every role and all links, once
  * a second. The page is a socket without a browser: what a browser does with it is done elsewhere.
  */
-import process from "node:process";
 import type { FromServer, State } from "../../examples/telecom/console/protocol.ts";
 import { Sampler } from "../../examples/telecom/console/sampler.ts";
 import { ConsoleServer, type Watched } from "../../examples/telecom/console/server.ts";
 import { nodeOf } from "../../runtime/role.ts";
-import type { Measured } from "./commit_roles.ts";
-import { CommitSystem } from "./commit_system.ts";
+import { CommitSystem, type Round } from "./commit_system.ts";
 import { atLeast, type Bench, type BenchOptions, type Outcome, round } from "./figures.ts";
-import { rounded, spread } from "./figures.ts";
+import { rounded, spread, spreadOf } from "./figures.ts";
 import { scratch } from "./mesh.ts";
 
 const ROUNDS = 5;
@@ -32,41 +30,33 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
     coordinators: 1,
     participants: SHARDS,
   });
-  const closed: number[] = [], open: number[] = [];
-  const cost = { closed: [] as number[], open: [] as number[] };
-  const measure = async (costs?: number[]): Promise<number> => {
-    const before = process.cpuUsage();
-    const result = await system.load(LOAD);
-    const { user, system: kernel } = process.cpuUsage(before);
-    // Those of the warm-up cost too: what is compared has the same one.
-    costs?.push((user + kernel) / result.committed);
-    return perSecond(result);
-  };
+  const closed: Round[] = [], open: Round[] = [];
+  const measure = () => system.round(LOAD);
   let told = 0;
   await measure(); // Warms it up.
   for (let i = 1; i <= rounds; i++) {
     // Which of the two comes first changes, so that neither gains from its place.
     for (const side of i % 2 === 1 ? [closed, open] : [open, closed]) {
-      if (side === closed) closed.push(await measure(cost.closed));
+      if (side === closed) closed.push(await measure());
       else {
         await using server = await serve(system);
         using page = await Page.open(server.port);
-        open.push(await measure(cost.open));
+        open.push(await measure());
         told += page.samples;
       }
     }
     progress(
-      `round ${i} of ${rounds}: ${round(closed.at(-1)!)}, open ${round(open.at(-1)!)} txn/s`,
+      `round ${i} of ${rounds}: ${round(closed.at(-1)!.perS)}, open ${
+        round(open.at(-1)!.perS)
+      } txn/s`,
     );
   }
   if (told < rounds) throw new Error(`The page was told of ${told} seconds only`);
   const committed = await system.counted("committed");
-  await system.drain();
-  const missing = system.missing() - committed * SHARDS;
-  if (missing !== 0) throw new Error(`The stores are off by ${missing}`);
-  const base = spread(closed), on = spread(open);
-  const ratio = spread(open.map((value, i) => value / closed[i]!));
-  const dearer = spread(cost.open.map((value, i) => value / cost.closed[i]!));
+  await system.settle(committed * SHARDS);
+  const base = spreadOf(closed, ({ perS }) => perS), on = spreadOf(open, ({ perS }) => perS);
+  const ratio = spread(open.map(({ perS }, i) => perS / closed[i]!.perS));
+  const dearer = spread(open.map(({ cpuUs }, i) => cpuUs / closed[i]!.cpuUs));
   return {
     report: {
       txn_per_s: rounded(base),
@@ -84,10 +74,6 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
       { name: "seconds told", value: `${told}` },
     ],
   };
-}
-
-function perSecond({ committed, ms }: Measured): number {
-  return committed / ms * 1000;
 }
 
 /** The console of that system: the same server and sampler as a cluster's, without acts. */

@@ -5,9 +5,7 @@
  * told. Processor time per transaction goes beside the throughput: it says more where a machine has
  * other things to do.
  */
-import process from "node:process";
-import type { Measured } from "./commit_roles.ts";
-import { CommitSystem } from "./commit_system.ts";
+import { CommitSystem, type Round } from "./commit_system.ts";
 import {
   atLeast,
   type Bench,
@@ -39,12 +37,7 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
     participants: SHARDS,
   });
   const { inspection } = system;
-  const measure = async (): Promise<Round> => {
-    const since = process.cpuUsage();
-    const measured = await system.load(LOAD);
-    const { user, system: kernel } = process.cpuUsage(since);
-    return roundOf(measured, user + kernel);
-  };
+  const measure = () => system.round(LOAD);
   const before: Round[] = [], attached: Round[] = [], after: Round[] = [];
   let steps = 0;
   await measure(); // Warms it up.
@@ -59,22 +52,8 @@ async function run({ rounds = ROUNDS, progress }: BenchOptions): Promise<Outcome
     progress(`round ${i} of ${rounds}: ${base}, attached ${on}, detached ${off} transactions/s`);
   }
   const committed = await system.counted("committed");
-  await system.drain();
-  const missing = system.missing() - committed * SHARDS;
-  if (missing !== 0) throw new Error(`The stores are off by ${missing}`);
+  await system.settle(committed * SHARDS);
   return outcome(before, attached, after, inspection.figures);
-}
-
-interface Round {
-  readonly perS: number;
-  /** Processor time of all threads per transaction, in microseconds. */
-  readonly cpuUs: number;
-}
-
-function roundOf({ committed, ms }: Measured, cpuUs: number): Round {
-  // The warm-up is as busy as what is measured.
-  const share = ms / (ms + LOAD.warmUpMs);
-  return { perS: committed / ms * 1000, cpuUs: cpuUs * share / committed };
 }
 
 function outcome(

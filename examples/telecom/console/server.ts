@@ -5,7 +5,9 @@
  * @module
  */
 import { isLoopback } from "../../../runtime/loopback.ts";
+import { pageHeaders, refused } from "../../../runtime/http_server.ts";
 import { PageFiles } from "../../../runtime/page_files.ts";
+import { within } from "../../../runtime/within.ts";
 import { Feed } from "./feed.ts";
 import {
   type LinkState,
@@ -178,7 +180,9 @@ export class ConsoleServer implements AsyncDisposable {
     if (asset === undefined) return refused(404, "There is nothing here: the console is at /");
     if (request.method !== "GET" && request.method !== "HEAD") return refused(405, "Use GET");
     const { type, body } = asset;
-    return new Response(body, { headers: { ...headersFor(host), "content-type": type } });
+    return new Response(body, {
+      headers: { ...pageHeaders(`ws://${host}`), "content-type": type },
+    });
   }
 
   #connect(request: Request, host: string): Response {
@@ -212,35 +216,8 @@ export class ConsoleServer implements AsyncDisposable {
     this.#rest();
     for (const visitor of this.#visitors) visitor.dismiss();
     // A page that never answers a close must not hold up the stop of a cluster.
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, 300);
-    await Promise.race([this.#server.shutdown(), patience.promise]);
-    clearTimeout(timer);
+    await within(this.#server.shutdown(), 300);
   }
-}
-
-/** Nothing but its own files and its own socket. */
-function headersFor(host: string): Record<string, string> {
-  const policy = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    `connect-src 'self' ws://${host}`,
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ];
-  return {
-    "content-security-policy": policy.join("; "),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-  };
-}
-
-function refused(status: number, text: string): Response {
-  return new Response(`${text}\n`, { status });
 }
 
 function failed(): Response {
