@@ -7,6 +7,7 @@ import type { Configuration } from "../protocols/configuration/configuration.ts"
 import type { Envelope } from "../runtime/codec.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
+import type { Timer } from "../runtime/timers.ts";
 import { makeNotice } from "./configuration_group.ts";
 import { isIndex, isRecord } from "./guards.ts";
 import type { Keys } from "./pbft_keys.ts";
@@ -36,7 +37,7 @@ const TELL_MS = 1000;
 export class Crier {
   readonly messages: Readonly<Record<string, MessageHandler>>;
   readonly #heard = new Map<Address, Heard>();
-  #telling = false;
+  #next: Timer | undefined;
   #silent = true;
 
   constructor(private readonly parts: CrierParts) {
@@ -61,21 +62,23 @@ export class Crier {
 
   /** Something has changed: tells all who do not know yet, until they do. */
   tell(): void {
-    if (this.#telling || this.#silent) return;
-    const { services: { timers, clock } } = this.parts;
-    this.#telling = true;
-    timers.set(clock.now(), () => this.#tell());
+    if (this.#silent) return;
+    this.#tellIn(0);
     this.parts.services.wake();
   }
 
+  #tellIn(ms: number): void {
+    const { timers, clock } = this.parts.services;
+    if (this.#next !== undefined) timers.cancel(this.#next);
+    this.#next = timers.set(clock.now() + ms, () => this.#tell());
+  }
+
   #tell(): void {
-    this.#telling = false;
+    this.#next = undefined;
     const behind = this.#behind();
     if (this.#silent || behind.length === 0) return;
     for (const address of behind) this.#notify(address);
-    this.#telling = true;
-    const { timers, clock } = this.parts.services;
-    timers.set(clock.now() + TELL_MS, () => this.#tell());
+    this.#tellIn(TELL_MS);
   }
 
   #behind(): readonly Address[] {

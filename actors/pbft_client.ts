@@ -51,6 +51,9 @@ export interface PbftClientConfig {
 /** What is asked. */
 type Invocation = { readonly operation: unknown; readonly readOnly?: boolean };
 
+/** Somebody waits for the result of an operation. */
+export type Withdrawn = { readonly operation: unknown; readonly asked: Envelope };
+
 /** It waits for a lane, coded. */
 type Waiting = {
   readonly operation: Uint8Array;
@@ -142,6 +145,19 @@ export class PbftClient implements Role {
   /** Gives up what is under way. */
   stop(): void {
     this.#instances.clear();
+    this.#waiting = [];
+  }
+
+  /** Gives up what is under way, for another client to ask: whether it is done is not known. */
+  withdraw(): readonly Withdrawn[] {
+    const begun = [...this.#instances].flatMap(({ facts: { operations, asked } }) =>
+      operations.map((operation, index) => ({ operation, asked: asked[index]! }))
+    );
+    const withdrawn = [...begun, ...this.#waiting].map(({ operation, asked }) => {
+      return { operation: decode(operation), asked };
+    });
+    this.stop();
+    return withdrawn;
   }
 
   /** What is under way. */

@@ -122,7 +122,12 @@ export class Intake {
   entered(): void {
     const early = this.#early;
     this.#early = [];
-    const { timers, clock, wake } = this.parts.services;
+    const { authority, config, services } = this.parts;
+    const { view } = this.parts.context();
+    if (view > 0 && primaryOf(view, authority.group) === config.index) {
+      services.log("info", `${services.address} leads view ${view}`);
+    }
+    const { timers, clock, wake } = services;
     // After the step that has entered the view.
     timers.set(clock.now(), () => early.forEach(({ tell }) => tell()));
     wake.call(this.parts.services);

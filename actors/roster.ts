@@ -92,7 +92,7 @@ export class Roster {
         accepts: isOperation,
         handle: (operation, envelope) => {
           if (!own(envelope)) return this.#refuse(envelope);
-          this.#client.messages["invoke"]!.handle({ operation } as never, envelope);
+          this.#order(operation, envelope);
         },
       },
       "roster.get": {
@@ -116,6 +116,10 @@ export class Roster {
       accepts: (body) => this.#client.messages[type]!.accepts(body),
       handle: (body, envelope) => this.#client.messages[type]!.handle(body, envelope),
     };
+  }
+
+  #order(operation: unknown, asked: Envelope): void {
+    this.#client.messages["invoke"]!.handle({ operation } as never, asked);
   }
 
   #refuse(envelope: Envelope): void {
@@ -181,12 +185,14 @@ export class Roster {
     const before = this.#now;
     this.#now = configuration;
     if (configuration.generation !== before.generation) {
-      // What is under way in the old group is not answered any more: whoever ordered it asks again.
-      this.#client.stop();
+      // The old group answers no more: the new one is asked. What it has done already it does not
+      // do again (see `applyConfiguration`).
+      const withdrawn = this.#client.withdraw();
       const client = this.#clientConfig();
       this.#keys = new Keys(client.keyring);
       this.#client = new PbftClient(this.#services, client);
       this.#told = {};
+      withdrawn.forEach(({ operation, asked }) => this.#order(operation, asked));
     }
     for (const address of replicasOf(configuration)) this.#confirm(address);
     this.changed(configuration);

@@ -59,13 +59,17 @@ export const transfer = {
   },
 } as const;
 
-/** How far it has come; those behind are told what they lack. */
+/**
+ * How far it has come; those behind are told what they lack. Said first when it begins: what was said
+ * before is told then, and not when the others lose patience.
+ */
 export const gossip = {
   initial: "telling",
   on: { status: [{ guard: "isLacking", actions: tellLacking }, {}] },
   states: {
     telling: {
-      after: { status: { target: "telling", reenter: true, actions: sayStatus } },
+      entry: sayStatus,
+      after: { status: { target: "telling", reenter: true } },
     },
   },
 } as const;

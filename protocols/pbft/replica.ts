@@ -15,7 +15,7 @@
  * | `patience`   | the timer: how long the request it has known longest may wait      | 4.4     |
  * | `checkpoint` | digests that a quorum agrees on become stable, the log is cut      | 4.3     |
  * | `transfer`   | fetches the stable state by its digest when it has fallen behind   | 4.4     |
- * | `gossip`     | says now and then how far it has come, and answers those behind    | -       |
+ * | `gossip`     | says at once and now and then how far it has come, answers those behind | -       |
  *
  * | receives                                                | from     | sends                                       | to       |
  * | ------------------------------------------------------- | -------- | ------------------------------------------- | -------- |

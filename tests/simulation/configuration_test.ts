@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { BEHAVIOURS } from "../../actors/mod.ts";
 import type { RosterView } from "../../actors/cluster_roster.ts";
 import { seedMsisdn } from "../../examples/telecom/rows.ts";
-import { World } from "./cluster_world.ts";
+import { type Answer, World } from "./cluster_world.ts";
 
 function begin(seed: number, profile = "carrier"): Promise<World> {
   return World.start({ seed, profile, subscribers: 10, ordered: true });
@@ -103,6 +103,26 @@ for (const behaviour of BEHAVIOURS) {
     }
     const left = replicas[0]!.behaviours;
     assertEquals(left, convicted.length > 0 ? [] : [behaviour]);
+  });
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  Deno.test(`orders under way while a liar is replaced are answered (seed ${seed})`, async () => {
+    const world = await begin(seed);
+    await using _ = world.system;
+    await world.system.advance(3000);
+    await world.call("edge-1", "fault.behave", { node: "core-1", behaviours: ["equivocate"] });
+    const orders: Promise<Answer>[] = [];
+    while ((await roster(world)).configuration.generation === 1) {
+      const maxConcurrentTransactions = 100 + orders.length;
+      orders.push(world.rpc("edge-1", "roster.set", { maxConcurrentTransactions }));
+      await world.system.advance(50);
+    }
+    const answers = await world.system.until(Promise.all(orders));
+    const known = answers.filter(({ result, error }) =>
+      result !== undefined || error?.data.reason === "stale"
+    );
+    assertEquals(known.length, orders.length, JSON.stringify(answers));
   });
 }
 

@@ -254,6 +254,8 @@ class OneNumber {
     if (type === "send") {
       const { messages } = params as { readonly messages: readonly ReplicaMessage[] };
       for (const message of messages) {
+        // What it is answered with is said already, and stays on its way.
+        if (message.type === "status") continue;
         const number = this.#said.number({ from, message });
         if (number >= MESSAGES) throw new RangeError("More messages than were thought of");
         this.#network.send(state, number);

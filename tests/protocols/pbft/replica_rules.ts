@@ -872,6 +872,10 @@ rule("back in a view it takes no other digest for what it accepted", [prePrepare
   }),
 });
 
+rule("the first it says is how far it has come", [], [
+  send([0, 2, 3], { type: "status", view: 0, active: true, stable: 0, executed: 0 }),
+]);
+
 // Retransmission --------------------------------------------------------------------------------
 
 const status = (executed: number, view = 0, active = true): ReplicaEvent => {
