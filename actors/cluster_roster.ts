@@ -73,7 +73,7 @@ export interface ClusterRosterParts {
 
 const ORDER_MS = 8000;
 const STATS_MS = 1000;
-const ATTEMPTS = 3;
+const ATTEMPTS = 8;
 /** Until the next that is convicted, or one that could not be replaced, has its turn. */
 const REPLACE_AGAIN_MS = 5000;
 

@@ -141,8 +141,9 @@ export class Intake {
   }
 
   readonly #prePrepare = (wire: PrePrepareWire, envelope: Envelope): void => {
-    const { authority, witness, step, refuse, count } = this.parts;
+    const { authority, proofs, witness, step, refuse, count } = this.parts;
     const { view, sequence, digest, signature, batch } = wire;
+    witness.convictPrimary({ view, sequence, digest, primary: signature });
     if (this.#isPast(view, sequence)) return count("misplaced");
     if (!authority.isPrePrepared(wire, signature)) return refuse("signature", envelope);
     const isLong = batch.length > this.parts.context().maxBatch;
@@ -152,17 +153,18 @@ export class Intake {
     witness.hearing({ type: "prePrepare", wire }, () => {
       step({ type: "prePrepare", from, view, sequence, digest });
     });
+    proofs.preparesOf(sequence).forEach((prepare) => witness.convictPrimary(prepare));
   };
 
   readonly #prepare = (wire: PrepareWire, envelope: Envelope): void => {
     const { authority, proofs, witness, step, refuse, count } = this.parts;
     const { view, sequence, digest, from, signature } = wire;
     const message = { type: "prepare", view, sequence, digest } as const;
+    witness.convictPrimary(wire); // Also if this replica has left that view.
     if (this.#isPast(view, sequence)) return count("misplaced");
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
     if (this.#isEarly(view, from, () => this.#prepare(wire, envelope))) return;
     if (from === primaryOf(view, authority.group)) return step({ ...message, from });
-    witness.convictPrimary(wire);
     const first = proofs.notePrepare(wire);
     witness.hearing({ type: "prepare", wire, first }, () => step({ ...message, from }));
   };
@@ -219,6 +221,9 @@ export class Intake {
     }
     if (this.#isTooOften(`viewChange ${pathOf(envelope)}`)) return;
     if (!authority.isProvedViewChange(wire)) return refuse("proof", envelope);
+    for (const { signature: primary, ...it } of wire.prepared) {
+      witness.convictPrimary({ ...it, primary });
+    }
     const first = proofs.viewChanges.get(wire.from);
     proofs.noteViewChange(wire);
     witness.hearing({ type: "viewChange", wire, first }, () => step(sent));

@@ -23,6 +23,9 @@ import type {
   Votes,
 } from "./pbft_wire.ts";
 
+/** A pre-prepare that was accepted, with its primary's signature. */
+export type Accepted = Prepared & { readonly signature: Proof };
+
 /** Checkpoints of one replica that are remembered. */
 const MOST_CHECKPOINTS = 16;
 
@@ -41,7 +44,9 @@ export type ProvedRecord =
 /** Proofs by what they prove. */
 export class Proofs {
   /** The pre-prepares accepted in the present view. */
-  readonly accepted = new Map<number, Prepared & { readonly signature: Proof }>();
+  readonly accepted = new Map<number, Accepted>();
+  /** Those of the view before: what contradicts them may be heard late. */
+  #before = new Map<number, Accepted>();
   /** The first prepare of each backup in the present view. */
   readonly #prepares = new Map<number, Map<Replica, PrepareWire>>();
   /** By number and view: the last one may be on its way to the disk while a view change is made. */
@@ -65,6 +70,17 @@ export class Proofs {
     const first = votes.get(from);
     if (first === undefined) votes.set(from, wire);
     return first ?? wire;
+  }
+
+  /** The pre-prepare accepted for a number in a view. */
+  acceptedIn(view: number, sequence: number): Accepted | undefined {
+    const known = [this.accepted.get(sequence), this.#before.get(sequence)];
+    return known.find((it) => it?.view === view);
+  }
+
+  /** The prepares heard for a number. */
+  preparesOf(sequence: number): readonly PrepareWire[] {
+    return [...this.#prepares.get(sequence)?.values() ?? []];
   }
 
   /** Notes who has signed a checkpoint; gives another one it has signed for that number before. */
@@ -110,6 +126,7 @@ export class Proofs {
   begin(wire: NewViewWire): void {
     this.newView = wire;
     this.#prepares.clear();
+    this.#before = new Map(this.accepted);
     this.accepted.clear();
     for (const it of wire.assigned) {
       this.accepted.set(it.sequence, { ...it, view: wire.view });
@@ -207,7 +224,7 @@ export class Proofs {
   /** Lets go of what is at or below a stable checkpoint; the proof of that one stays. */
   forget(stable: Assigned, inUse: ReadonlySet<string>): void {
     this.#stable.set(keyOf(stable), this.stableProof(stable));
-    for (const map of [this.accepted, this.#prepares, this.#prepared]) {
+    for (const map of [this.accepted, this.#before, this.#prepares, this.#prepared]) {
       for (const sequence of map.keys()) if (sequence <= stable.sequence) map.delete(sequence);
     }
     for (const key of this.#stable.keys()) {

@@ -102,7 +102,9 @@ export class Requests {
     timers.set(clock.now(), () => {
       this.#isCollecting = false;
       for (const direct of [true, false]) {
-        const requests = (direct ? this.#direct : this.#relayed).splice(0);
+        const taken = (direct ? this.#direct : this.#relayed).splice(0);
+        // What is executed meanwhile would never be executed again, and be waited for until then.
+        const requests = taken.filter((it) => this.#waiting.has(it.client));
         if (requests.length > 0) this.parts.step({ type: "request", requests, direct });
       }
     });

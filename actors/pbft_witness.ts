@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Assigned, Replica } from "../protocols/pbft/messages.ts";
+import type { Assigned, Prepared, Replica } from "../protocols/pbft/messages.ts";
 import type { ReplicaEffects } from "../protocols/pbft/replica_types.ts";
 import { primaryOf } from "../protocols/pbft/rules.ts";
 import { type Authority, viewChangeOf } from "./pbft_authority.ts";
@@ -101,11 +101,16 @@ export class Witness {
     return [checkpointed(heard.first), checkpointed(heard.wire)];
   }
 
-  /** A prepare for another digest carries the primary's signature of that one (see `PrepareWire`). */
-  convictPrimary({ view, sequence, digest, primary }: PrepareWire): void {
+  /**
+   * A prepare for another digest carries the primary's signature of that one (see `PrepareWire`), and
+   * so does the proof that another one was prepared.
+   */
+  convictPrimary(
+    { view, sequence, digest, primary }: Prepared & { readonly primary: Proof },
+  ): void {
     const { proofs, authority } = this;
-    const first = proofs.accepted.get(sequence);
-    if (first === undefined || first.view !== view || first.digest === digest) return;
+    const first = proofs.acceptedIn(view, sequence);
+    if (first === undefined || first.digest === digest) return;
     const second = { view, sequence, digest, signature: primary };
     if (!authority.isPrePrepared(second, primary)) return;
     const replica = primaryOf(view, authority.group);

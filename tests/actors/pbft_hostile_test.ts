@@ -13,7 +13,7 @@ import { digestOfHashes } from "../../actors/pbft_service.ts";
 import { Transfer } from "../../actors/pbft_transfer.ts";
 import { newViewBytes, type NewViewWire, type ViewChangeWire } from "../../actors/pbft_wire.ts";
 import type { Configuration } from "../../protocols/configuration/mod.ts";
-import { INITIAL_DIGEST } from "../../protocols/pbft/messages.ts";
+import { INITIAL_DIGEST, NULL_DIGEST } from "../../protocols/pbft/messages.ts";
 import { encode, type Envelope } from "../../runtime/codec.ts";
 import { AskFailed, type Services } from "../../runtime/role.ts";
 import { seeded } from "../../runtime/random.ts";
@@ -152,6 +152,69 @@ Deno.test("evidence is on the disk: a crash loses none", async () => {
   group.cut(2); // Nor is it shown any again.
   await group.spawn(1);
   assertEquals(await group.evidence(1), before);
+});
+
+const [X, Y] = [NULL_DIGEST, sha256("another batch")];
+
+/** What replica 1 of a group can prove that has heard this of a primary that told others Y. */
+async function provedBy(
+  ...heard: readonly ("X" | "Y" | "a vote for Y" | "prepared Y" | "leave")[]
+) {
+  await using group = await Group.start(4);
+  const [primary, , second, third] = group.config.replicas.map(({ keyring }) =>
+    new Authority("test", GROUP, new Keys(keyring))
+  ) as unknown as Four;
+  const of = (digest: string) => ({ view: 0, sequence: 1, digest });
+  const signed = (digest: string) => primary.sign(0, { type: "prePrepare", ...of(digest) });
+  const votes = ([[second, 2], [third, 3]] as const).map(([authority, from]) =>
+    [from, authority.sign(from, { type: "prepare", ...of(Y) })] as const
+  );
+  const tell = (type: string, body: unknown) => group.system.tell(group.replicas[1]!, type, body);
+  const say: Record<typeof heard[number], () => void> = {
+    X: () => tell("pbft.prePrepare", { ...of(X), signature: signed(X), batch: [] }),
+    Y: () => tell("pbft.prePrepare", { ...of(Y), signature: signed(Y), batch: [] }),
+    "a vote for Y": () => {
+      const [from, signature] = votes[0]!;
+      tell("pbft.prepare", { ...of(Y), from, signature, primary: signed(Y) });
+    },
+    "prepared Y": () => {
+      const prepared = [{ ...of(Y), signature: signed(Y), prepares: votes }];
+      const content = { type: "viewChange", view: 1, stable: INITIAL, prepared: [of(Y)] } as const;
+      const signature = second.sign(2, content);
+      const wire = { view: 1, stable: INITIAL, stableProof: [], prepared, from: 2, signature };
+      tell("pbft.viewChange", wire);
+    },
+    leave: () => {
+      tell("pbft.viewChange", viewChange(second, 2, 1));
+      group.system.scheduler.at(group.system.now + 30, () => {
+        tell("pbft.viewChange", viewChange(third, 3, 1));
+      });
+    },
+  };
+  for (const each of heard) {
+    say[each]();
+    await group.system.advance(40);
+  }
+  return (await group.evidence(1)).map(({ replica, offence }) => [replica, offence]);
+}
+
+for (
+  const heard of [
+    ["X", "Y"],
+    ["X", "a vote for Y"],
+    ["a vote for Y", "X"],
+    ["X", "leave", "Y"],
+    ["X", "leave", "a vote for Y"],
+    ["X", "prepared Y"],
+  ] as const
+) {
+  Deno.test(`an equivocation is proved, heard in this order: ${heard.join(", ")}`, async () => {
+    assertEquals(await provedBy(...heard), [[0, "equivocation"]]);
+  });
+}
+Deno.test("one word of a primary proves nothing against it, however often it is heard", async () => {
+  assertEquals(await provedBy("X", "X", "leave", "X"), []);
+  assertEquals(await provedBy("a vote for Y", "leave", "a vote for Y"), []);
 });
 
 // Convictions -------------------------------------------------------------------------------------
