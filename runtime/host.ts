@@ -243,12 +243,13 @@ export class Host implements Services {
     this.#traffic.delivered++;
     if (!this.#peerLogs.admits(envelope)) return this.#refuse("lostTail", envelope);
     if (envelope.type.startsWith("$")) return this.#system(envelope, body);
+    // What it understands it may not know before it has recovered.
+    if (!OPEN_STATES.has(this.state)) return this.#refuse("notServing", envelope);
     const { messages } = this.#role;
     // The type is a stranger's word: "constructor" must not be found.
     const handler = Object.hasOwn(messages, envelope.type) ? messages[envelope.type] : undefined;
     if (handler === undefined) return this.#refuse("unknownType", envelope);
     if (!handler.accepts(body)) return this.#refuse("invalidBody", envelope);
-    if (!OPEN_STATES.has(this.state)) return this.#refuse("notServing", envelope);
     handler.handle(body as never, envelope);
   }
 

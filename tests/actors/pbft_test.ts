@@ -225,6 +225,7 @@ Deno.test("pbft: an operation that no request can hold is refused at the client"
 Deno.test("pbft: a batch longer than any is refused, and a status is not answered all the time", async () => {
   await using group = await Group.start(4, {}, { maxBatch: 2 });
   const { system, config } = group;
+  await system.advance(50); // What they say when they begin is heard.
   const size = { replicas: 4, faulty: 1 };
   const primary = new Authority("test", size, new Keys(config.replicas[0]!.keyring));
   const client = new Authority("test", size, new Keys(config.clients["user"]!.keyring));
