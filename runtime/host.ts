@@ -243,9 +243,8 @@ export class Host implements Services {
     this.#traffic.delivered++;
     if (!this.#peerLogs.admits(envelope)) return this.#refuse("lostTail", envelope);
     if (envelope.type.startsWith("$")) return this.#system(envelope, body);
-    // What it understands it may not know before it has recovered.
     if (!OPEN_STATES.has(this.state)) return this.#refuse("notServing", envelope);
-    const { messages } = this.#role;
+    const { messages } = this.#role; // A role may not know them before it has recovered.
     // The type is a stranger's word: "constructor" must not be found.
     const handler = Object.hasOwn(messages, envelope.type) ? messages[envelope.type] : undefined;
     if (handler === undefined) return this.#refuse("unknownType", envelope);
