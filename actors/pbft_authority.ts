@@ -72,14 +72,15 @@ function assignedOf({ sequence, digest }: Assigned): Assigned {
   return { sequence, digest };
 }
 
+/**
+ * Signatures that were verified in this process, by whose key and what was signed: a request comes
+ * again in a batch, a vote in a proof, and in a simulation each of them to every replica.
+ */
+const verified = new Map<string, Proof>();
+
 /** The authority of one member. */
 export class Authority {
   readonly #remembered = new Set<string>();
-  /**
-   * Signatures that were verified, by what was signed: a request comes again in a batch, a vote in a
-   * proof.
-   */
-  readonly #verified = new Map<string, Proof>();
   readonly #parsed = new WeakMap<SignedRequest, ReadRequest>();
   /** What it has signed: each word goes to many, and some into proofs. */
   readonly #signed = new Map<string, Proof>();
@@ -111,10 +112,11 @@ export class Authority {
 
   /** Whether a member has signed what has this name, "" if it is not worth to be remembered. */
   #isBy(member: string, name: string, bytes: () => Uint8Array, signature: Proof): boolean {
-    const known = this.#verified.get(name);
+    const whole = name && `${this.keys.publicKey(member)} ${this.name} ${name}`;
+    const known = verified.get(whole);
     if (known !== undefined && isSameProof(known, signature)) return true;
     if (!this.keys.verify(member, bytes(), signature)) return false;
-    if (name !== "") keep(this.#verified, name, signature);
+    if (name !== "") keep(verified, whole, signature);
     return true;
   }
 

@@ -119,6 +119,11 @@ export class Keys {
     return this.#public.has(name);
   }
 
+  /** What is verified of a member is signed with this key, as text. */
+  publicKey(name: string): string | undefined {
+    return this.keyring.publicKeys[name];
+  }
+
   /** Signs; everybody can verify it. */
   sign(bytes: Uint8Array): Uint8Array {
     return new Uint8Array(sign(null, bytes, this.#private));

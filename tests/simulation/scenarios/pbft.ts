@@ -149,7 +149,7 @@ export const pbftViews: Scenario = {
     const lies = new Map(liars.map((index) => [index, [pick(random, ways)]] as const));
     return {
       profile: "carrier",
-      safetyMs: between(random, 2000, 4000),
+      safetyMs: between(random, 1500, 3500),
       extras: castGroup(random, replicas, lies),
       surely: random() < SWITCHED ? ["lie"] : [],
     };
