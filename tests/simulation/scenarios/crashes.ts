@@ -12,7 +12,7 @@ export const crashes: Scenario = {
   },
   cast: (random) => ({
     profile: pick(random, PROFILES),
-    safetyMs: between(random, 2000, 4000),
+    safetyMs: between(random, 2000, 3500),
     settings: { transactionTimeoutMs: pick(random, [1000, 5000]) },
     load: {
       perSecond: between(random, 20, 60),

@@ -13,7 +13,7 @@ export const deadlocks: Scenario = {
   cast: (random) => ({
     ...(random() < 0.2 ? LATE : {}),
     profile: pick(random, PROFILES),
-    safetyMs: between(random, 1500, 3000),
+    safetyMs: between(random, 1500, 2700),
     settings: {
       transactionTimeoutMs: pick(random, [5000, 10_000]),
       lockTimeoutMs: pick(random, [3000, 4500]),

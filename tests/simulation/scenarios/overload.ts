@@ -12,7 +12,7 @@ export const overload: Scenario = {
   },
   cast: (random) => ({
     profile: pick(random, PROFILES),
-    safetyMs: between(random, 1000, 2000),
+    safetyMs: between(random, 1000, 1700),
     settings: {
       maxConcurrentTransactions: Math.round(between(random, 1, 12)),
       transactionTimeoutMs: pick(random, [1000, 5000]),

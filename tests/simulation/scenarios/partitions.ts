@@ -12,7 +12,7 @@ export const partitions: Scenario = {
   },
   cast: (random) => ({
     profile: pick(random, PROFILES),
-    safetyMs: between(random, 2500, 5000),
+    safetyMs: between(random, 2500, 4500),
     settings: { transactionTimeoutMs: pick(random, [1000, 5000]) },
     load: {
       perSecond: between(random, 10, 50),

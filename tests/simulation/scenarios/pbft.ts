@@ -122,7 +122,7 @@ export const pbft: Scenario = {
     const lies = drawLies(random, replicas);
     return {
       profile: "carrier",
-      safetyMs: between(random, 1500, 3500),
+      safetyMs: between(random, 1500, 3000),
       extras: castGroup(random, replicas, lies),
       surely: lies.size > 0 && random() < SWITCHED ? ["lie"] : [],
     };
@@ -149,7 +149,7 @@ export const pbftViews: Scenario = {
     const lies = new Map(liars.map((index) => [index, [pick(random, ways)]] as const));
     return {
       profile: "carrier",
-      safetyMs: between(random, 1500, 3500),
+      safetyMs: between(random, 1500, 3000),
       extras: castGroup(random, replicas, lies),
       surely: random() < SWITCHED ? ["lie"] : [],
     };

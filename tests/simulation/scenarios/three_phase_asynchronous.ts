@@ -47,7 +47,7 @@ export const threePhaseAsynchronous: Scenario = {
   cast: (random) => ({
     // The one with three participants: with fewer there is little to be told apart.
     profile: random() < 0.7 ? "carrier" : pick(random, PROFILES),
-    safetyMs: between(random, 3000, 6500),
+    safetyMs: between(random, 3000, 5500),
     ...(random() < 0.6 ? LATE : {}),
     settings: {
       silenceMs: pick(random, SILENCE_MS),

@@ -49,7 +49,7 @@ export const threePhaseSwarm: Scenario = {
       backoffMs: pick(random, [20, 100, 500]),
       maxBackoffMs: pick(random, [500, 3000]),
     },
-    safetyMs: between(random, 3000, 8000),
+    safetyMs: between(random, 3000, 6500),
     settings: {
       synchronous: true,
       // A leader's silence is twice that: longer than all that one does, whoever it waits for.
@@ -60,7 +60,7 @@ export const threePhaseSwarm: Scenario = {
     },
     load: {
       // Now and then far more than there is room for.
-      perSecond: random() < 0.06 ? between(random, 100, 150) : between(random, 20, 60),
+      perSecond: random() < 0.04 ? between(random, 100, 150) : between(random, 20, 60),
       subscribers: Math.round(between(random, 3, 40)),
       mix: {
         "account.transfer": 50,
