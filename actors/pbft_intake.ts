@@ -143,9 +143,13 @@ export class Intake {
   readonly #prePrepare = (wire: PrePrepareWire, envelope: Envelope): void => {
     const { authority, proofs, witness, step, refuse, count } = this.parts;
     const { view, sequence, digest, signature, batch } = wire;
-    witness.convictPrimary({ view, sequence, digest, primary: signature });
-    if (this.#isPast(view, sequence)) return count("misplaced");
+    const said = { view, sequence, digest, primary: signature };
+    if (this.#isPast(view, sequence)) {
+      witness.convictPrimary(said);
+      return count("misplaced");
+    }
     if (!authority.isPrePrepared(wire, signature)) return refuse("signature", envelope);
+    witness.convictPrimary(said); // Whatever its batch is.
     const isLong = batch.length > this.parts.context().maxBatch;
     if (isLong || !authority.isBatch(digest, batch)) return refuse("batch", envelope);
     const from = primaryOf(view, authority.group);
@@ -160,11 +164,14 @@ export class Intake {
     const { authority, proofs, witness, step, refuse, count } = this.parts;
     const { view, sequence, digest, from, signature } = wire;
     const message = { type: "prepare", view, sequence, digest } as const;
-    witness.convictPrimary(wire); // Also if this replica has left that view.
-    if (this.#isPast(view, sequence)) return count("misplaced");
+    if (this.#isPast(view, sequence)) {
+      witness.convictPrimary(wire); // It may have left that view a moment ago.
+      return count("misplaced");
+    }
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
     if (this.#isEarly(view, from, () => this.#prepare(wire, envelope))) return;
     if (from === primaryOf(view, authority.group)) return step({ ...message, from });
+    witness.convictPrimary(wire);
     const first = proofs.notePrepare(wire);
     witness.hearing({ type: "prepare", wire, first }, () => step({ ...message, from }));
   };
