@@ -77,6 +77,17 @@ for (const profile of ["carrier", "carrier-small", "reference"]) {
   });
 }
 
+Deno.test("one change right after another is told at once too", async () => {
+  const world = await begin(1);
+  await using _ = world.system;
+  await world.system.advance(3000);
+  await limit(world, 7);
+  await limit(world, 8);
+  await world.system.advance(100);
+  assertEquals(await epochs(world), [(await roster(world)).configuration.epoch]);
+  assertEquals((await roster(world)).configuration.settings, { maxConcurrentTransactions: 8 });
+});
+
 for (const behaviour of BEHAVIOURS) {
   Deno.test(`a replica that is told to lie (${behaviour}) stops nobody`, async () => {
     const world = await begin(2);
