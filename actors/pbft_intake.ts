@@ -122,12 +122,7 @@ export class Intake {
   entered(): void {
     const early = this.#early;
     this.#early = [];
-    const { authority, config, services } = this.parts;
-    const { view } = this.parts.context();
-    if (view > 0 && primaryOf(view, authority.group) === config.index) {
-      services.log("info", `${services.address} leads view ${view}`);
-    }
-    const { timers, clock, wake } = services;
+    const { timers, clock, wake } = this.parts.services;
     // After the step that has entered the view.
     timers.set(clock.now(), () => early.forEach(({ tell }) => tell()));
     wake.call(this.parts.services);
@@ -143,13 +138,12 @@ export class Intake {
   readonly #prePrepare = (wire: PrePrepareWire, envelope: Envelope): void => {
     const { authority, proofs, witness, step, refuse, count } = this.parts;
     const { view, sequence, digest, signature, batch } = wire;
-    const said = { view, sequence, digest, primary: signature };
     if (this.#isPast(view, sequence)) {
-      witness.convictPrimary(said);
+      witness.convictPrimary(wire, signature);
       return count("misplaced");
     }
     if (!authority.isPrePrepared(wire, signature)) return refuse("signature", envelope);
-    witness.convictPrimary(said); // Whatever its batch is.
+    witness.convictPrimary(wire, signature); // Whatever its batch is.
     const isLong = batch.length > this.parts.context().maxBatch;
     if (isLong || !authority.isBatch(digest, batch)) return refuse("batch", envelope);
     const from = primaryOf(view, authority.group);
@@ -157,7 +151,7 @@ export class Intake {
     witness.hearing({ type: "prePrepare", wire }, () => {
       step({ type: "prePrepare", from, view, sequence, digest });
     });
-    proofs.preparesOf(sequence).forEach((prepare) => witness.convictPrimary(prepare));
+    for (const it of proofs.preparesOf(sequence)) witness.convictPrimary(it, it.primary);
   };
 
   readonly #prepare = (wire: PrepareWire, envelope: Envelope): void => {
@@ -165,13 +159,13 @@ export class Intake {
     const { view, sequence, digest, from, signature } = wire;
     const message = { type: "prepare", view, sequence, digest } as const;
     if (this.#isPast(view, sequence)) {
-      witness.convictPrimary(wire); // It may have left that view a moment ago.
+      witness.convictPrimary(wire, wire.primary); // It may have left that view a moment ago.
       return count("misplaced");
     }
     if (!authority.isSigned(from, message, signature)) return refuse("signature", envelope);
     if (this.#isEarly(view, from, () => this.#prepare(wire, envelope))) return;
     if (from === primaryOf(view, authority.group)) return step({ ...message, from });
-    witness.convictPrimary(wire);
+    witness.convictPrimary(wire, wire.primary);
     const first = proofs.notePrepare(wire);
     witness.hearing({ type: "prepare", wire, first }, () => step({ ...message, from }));
   };
@@ -228,9 +222,7 @@ export class Intake {
     }
     if (this.#isTooOften(`viewChange ${pathOf(envelope)}`)) return;
     if (!authority.isProvedViewChange(wire)) return refuse("proof", envelope);
-    for (const { signature: primary, ...it } of wire.prepared) {
-      witness.convictPrimary({ ...it, primary });
-    }
+    for (const it of wire.prepared) witness.convictPrimary(it, it.signature);
     const first = proofs.viewChanges.get(wire.from);
     proofs.noteViewChange(wire);
     witness.hearing({ type: "viewChange", wire, first }, () => step(sent));

@@ -15,7 +15,7 @@ import type {
   ReplicaEvent,
   ReplicaInput,
 } from "../protocols/pbft/replica_types.ts";
-import { isCheckpoint } from "../protocols/pbft/rules.ts";
+import { isCheckpoint, primaryOf } from "../protocols/pbft/rules.ts";
 import type { Perform } from "../runtime/instances.ts";
 import type { Address } from "../runtime/ports.ts";
 import type { MessageHandler, Services } from "../runtime/role.ts";
@@ -61,7 +61,7 @@ export class Performer {
   #retry: Timer | undefined;
 
   constructor(private readonly parts: PerformerParts) {
-    const { requests, entered, count, speaker, witness } = parts;
+    const { requests, count, speaker, witness } = parts;
     this.effects = {
       journal: (_, params: ReplicaEffects["journal"]) => this.#journal(params),
       send: (_, { to, messages }: ReplicaEffects["send"]) => {
@@ -72,7 +72,7 @@ export class Performer {
       execute: (_, params: ReplicaEffects["execute"]) => this.#execute(params),
       fetchState: (_, params: ReplicaEffects["fetchState"]) => void this.#fetchState(params),
       forget: (_, params: ReplicaEffects["forget"]) => this.#forget(params),
-      enter: entered,
+      enter: () => this.#enter(),
       accuse: (_, params: ReplicaEffects["accuse"]) => witness.accuse(params),
       refuse: (_, { reason }: ReplicaEffects["refuse"]) => count(reason),
       reject: () => count("stray"),
@@ -128,6 +128,15 @@ export class Performer {
   #begin(newView: Extract<ReplicaMessage, { readonly type: "newView" }>): void {
     const { proofs, witness: { heard } } = this.parts;
     proofs.begin(heard?.type === "newView" ? heard.wire : this.#made(newView));
+  }
+
+  #enter(): void {
+    const { services, authority, config, context, entered } = this.parts;
+    const { view } = context();
+    if (view > 0 && primaryOf(view, authority.group) === config.index) {
+      services.log("info", `${services.address} leads view ${view}`);
+    }
+    entered();
   }
 
   // Ordering and execution -------------------------------------------------------------------

@@ -62,7 +62,8 @@ export class Witness {
       return this.#accuseWrong(replica, { sequence, digest: digest! });
     }
     const { heard } = this;
-    if (heard === undefined) return;
+    // The signature of a pre-prepare has convicted already: see `convictPrimary`.
+    if (heard === undefined || heard.type === "prePrepare") return;
     if (heard.type === "newView") {
       return this.found({ offence: "forgedNewView", replica, newView: heard.wire });
     }
@@ -85,14 +86,8 @@ export class Witness {
   }
 
   #statements(
-    heard: Exclude<Heard, { readonly type: "newView" }>,
+    heard: Exclude<Heard, { readonly type: "newView" | "prePrepare" }>,
   ): readonly [SignedStatement, SignedStatement] | undefined {
-    if (heard.type === "prePrepare") {
-      const { view, sequence, digest, signature } = heard.wire;
-      const first = this.proofs.accepted.get(sequence);
-      if (first?.view !== view) return undefined;
-      return [prePrepared(first), prePrepared({ view, sequence, digest, signature })];
-    }
     if (heard.first === undefined) return undefined;
     if (heard.type === "viewChange") {
       return [stated(heard.first), stated(heard.wire)];
@@ -102,19 +97,16 @@ export class Witness {
   }
 
   /**
-   * A prepare for another digest carries the primary's signature of that one (see `PrepareWire`), and
-   * so does the proof that another one was prepared.
+   * A second pre-prepare convicts, in whatever the primary's signature of it comes: itself, a prepare
+   * (see `PrepareWire`), the proof that it was prepared.
    */
-  convictPrimary(
-    { view, sequence, digest, primary }: Prepared & { readonly primary: Proof },
-  ): void {
+  convictPrimary(second: Prepared, signature: Proof): void {
     const { proofs, authority } = this;
-    const first = proofs.acceptedIn(view, sequence);
-    if (first === undefined || first.digest === digest) return;
-    const second = { view, sequence, digest, signature: primary };
-    if (!authority.isPrePrepared(second, primary)) return;
-    const replica = primaryOf(view, authority.group);
-    const statements = [prePrepared(first), prePrepared(second)] as const;
+    const first = proofs.acceptedIn(second.view, second.sequence);
+    if (first === undefined || first.digest === second.digest) return;
+    if (!authority.isPrePrepared(second, signature)) return;
+    const replica = primaryOf(second.view, authority.group);
+    const statements = [prePrepared(first), prePrepared({ ...second, signature })] as const;
     this.found({ offence: "equivocation", replica, statements });
   }
 }
